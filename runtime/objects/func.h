@@ -1,0 +1,146 @@
+/* Code, functions, cells, methods, modules and the frames of generators and coroutines.
+ * May be included by objects/ and above. Structs are open because the evaluator works on them. */
+#ifndef OU_FUNC_H
+#define OU_FUNC_H
+
+#include "runtime/objects/object.h"
+
+typedef uint64_t Ins; /* op:8 A:8 B:8 C:8 D:32, see vm/opcodes.def */
+
+enum { /* Code.flags; the values of inspect.CO_* */
+    CO_OPTIMIZED = 1, CO_NEWLOCALS = 2, CO_VARARGS = 4, CO_VARKEYWORDS = 8, CO_NESTED = 16, CO_GENERATOR = 32,
+    CO_COROUTINE = 128, CO_ITERABLE_COROUTINE = 256, CO_ASYNC_GENERATOR = 512, CO_FUTURE_ANNOTATIONS = 0x1000000,
+    CO_HEAP_FRAME = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR, /* the frame lives in the generator object */
+};
+
+typedef struct CodeLoc { /* source span of one instruction */
+    uint32_t line, end_line;
+    uint32_t col, end_col; /* UTF-8 bytes, 0-based; UINT32_MAX: none */
+} CodeLoc;
+typedef struct CodeHandler { /* exception table: innermost entries first; covers instructions start <= i < end */
+    uint32_t start, end, target;
+    uint8_t reg;   /* where the unwinder puts the exception (owned) before it goes to target */
+    uint8_t depth; /* nesting depth of try blocks, for the verifier */
+} CodeHandler;
+typedef struct CodeLive { /* a temporary that owns a value while instructions start <= i < end run */
+    uint32_t start, end;
+    uint32_t id;   /* one number per lifetime: a lifetime with holes has several entries of the same id */
+    uint8_t reg;
+} CodeLive;
+typedef struct CodeSite { /* side data of an instruction that is needed only on a miss: a name, usually */
+    uint32_t at;   /* instruction index */
+    uint32_t konst; /* index in consts: an interned str, a tuple of keyword names, ... */
+} CodeSite;
+typedef struct CodeCapture { /* where MKFUNC takes cell i of the new function's closure from */
+    uint8_t from_local; /* 1: register `index` of the making frame, 0: its own closure[index] */
+    uint8_t pad;
+    uint16_t index;
+} CodeCapture;
+
+typedef struct Code {
+    Obj h;
+    uint32_t flags;
+    uint16_t nargs, nposonly, nkwonly; /* nargs counts positional parameters (positional-only included) */
+    uint16_t nlocals;   /* registers 0..nlocals-1 are owned locals: parameters (then *args, then **kwargs), the other variables, hidden locals */
+    uint16_t nregs;     /* locals + temporaries + call windows (far locals are at 256 and up and are counted too) */
+    uint16_t nfar;      /* far locals R[256 .. 256 + nfar): owned as well */
+    uint16_t nplain;    /* nargs if the function can be called with exactly that many positional arguments and nothing else
+                           (no *args, **kwargs, keyword-only), else 0xFFFF */
+    uint16_t ncells;    /* parameters/locals that are cells; the compiler emits MKCELL for them */
+    uint16_t nfree;     /* captures */
+    Ins *code;
+    uint32_t ncode;
+    uint32_t nconsts, nhandlers, nlive, nsites;
+    Value *consts;
+    CodeLoc *locs;      /* ncode of them */
+    CodeHandler *handlers;
+    CodeLive *live;
+    CodeSite *sites;    /* sorted by `at` */
+    CodeCapture *captures;
+    Str *name, *qualname, *filename;
+    Tuple *varnames;    /* co_varnames: parameters then locals by name, register order */
+    Tuple *cellnames, *freenames;
+    uint8_t *cellregs;  /* register of each of cellnames */
+    uint32_t firstlineno;
+    Value doc;          /* str or V_NONE */
+    uint32_t module_kind; /* CODE_FUNCTION, CODE_MODULE, CODE_CLASS, CODE_EXPR */
+} Code;
+enum { CODE_FUNCTION, CODE_MODULE, CODE_CLASS, CODE_EXPR };
+
+typedef struct Cell {
+    Obj h;
+    Value v; /* V_UNBOUND: empty */
+} Cell;
+
+typedef struct Function {
+    Obj h;
+    Code *code;
+    Dict *globals;
+    Dict *builtins;
+    Tuple *defaults;     /* NULL: none */
+    Dict *kwdefaults;    /* NULL: none */
+    Tuple *closure;      /* of Cells; NULL: none */
+    Str *name, *qualname;
+    Value module, doc, annotations; /* annotations: V_NULL none, dict, or a tuple (name, value, ...) made a dict on request */
+    Value type_params;   /* tuple or V_NULL */
+    Tail tail;           /* __dict__ */
+} Function;
+
+typedef struct Method { /* bound method */
+    Obj h;
+    Value func, self;
+} Method;
+
+typedef struct Native { /* builtin_function_or_method, and the unbound method descriptors in type dicts */
+    Obj h;
+    const NativeDef *def;
+    Value self;          /* V_NULL: none */
+    Value module;        /* str or V_NULL */
+    Type *owner;         /* METHOD_DESC, CLASSMETHOD_DESC, SLOT_WRAPPER: the type it belongs to; borrowed for built-in, owned else */
+    uint8_t min, max;    /* positional counts, when simple */
+    bool simple;         /* positional-only signature: args go straight through */
+    uint16_t name_len;   /* of def->sig */
+} Native;
+
+typedef struct Module {
+    Obj h;
+    Dict *dict;
+    Str *name;
+    Value (*lazy_getattr)(VM *vm, Value module, Str *name); /* NULL usually */
+} Module;
+
+/* A generator, coroutine or async generator IS its frame (ASYNC.md section 2). `fn`, `link` are R[-2], R[-1] of the evaluator. */
+enum { GEN_CREATED, GEN_SUSPENDED, GEN_RUNNING, GEN_CLOSED };
+typedef struct Gen {
+    Obj h;
+    struct Gen *awaiter;  /* who awaits me (its register owns me); NULL: I am a root, driven by a task, send(), a for loop ... */
+    struct Gen *inner;    /* in a root: the innermost suspended frame; NULL when that is the root itself or none */
+    Value awaiting;       /* what I wait for (borrowed from my register), V_NONE when nothing: cr_await, gi_yieldfrom */
+    Value handled;        /* suspended: the exception being handled inside (owned) or V_UNBOUND; running: the driver's, see docs */
+    uint8_t state;        /* GEN_* */
+    uint8_t kind;         /* T_GENERATOR, T_COROUTINE, T_ASYNC_GENERATOR as type id */
+    uint8_t flags;        /* GEN_F_* */
+    uint8_t pad;
+    uint32_t depth;       /* length of the await chain up to the root, for the recursion limit */
+    Value *ret_R;         /* running: the resuming frame's registers and pc (NULL: resumed from C) */
+    const Ins *pc;        /* suspended: the instruction after the YIELD/AWAIT; running: the resumer's pc to go back to */
+    Value extra;          /* rare things: name/qualname overrides, ag_hooks, cr_origin (V_NULL or a tuple/dict) */
+    Value fn;             /* R[-2]: Function, owned; V_NONE after it finished */
+    Value link;           /* R[-1] */
+    Value regs[];         /* code->nregs */
+} Gen;
+enum { GEN_F_HOOKED = 1 /* async generator: firstiter hook was called */, GEN_F_CLOSING = 2, GEN_F_AG_RUNNING = 4,
+       GEN_F_NO_WARN = 8, GEN_F_TASK_ROOT = 16 };
+
+static inline Function *as_function(Value v) { return (Function *)v_obj(v); }
+static inline Code *as_code(Value v) { return (Code *)v_obj(v); }
+static inline Gen *as_gen(Value v) { return (Gen *)v_obj(v); }
+
+Value ou_function_new(VM *vm, Code *code, Dict *globals, Tuple *closure); /* retains all */
+Value ou_method_new(VM *vm, Value func, Value self);                      /* retains both */
+Value ou_cell_new(VM *vm, Value v);                                       /* retains v */
+Value ou_module_new(VM *vm, const char *name, size_t n);
+uint32_t ou_code_line(const Code *c, uint32_t pc);
+Str *ou_code_name_at(const Code *c, uint32_t at);                         /* through sites; borrowed */
+
+#endif

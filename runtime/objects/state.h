@@ -1,0 +1,116 @@
+/* The VM: everything that would be a global elsewhere. One struct, no process-wide state.
+ * May be included by objects/ and above. One thread at a time is inside a VM: it holds vm->lock (loop/threads.c). */
+#ifndef OU_STATE_H
+#define OU_STATE_H
+
+#include "runtime/base/alloc.h"
+#include "runtime/objects/gc.h"
+#include "runtime/objects/names.h"
+#include "runtime/objects/object.h"
+
+typedef struct Function Function;
+typedef struct Loop Loop;
+
+/* An activation of the evaluator from C, linked for tracebacks and frame walks. */
+typedef struct EvalEntry {
+    struct EvalEntry *prev;
+    Value *R;          /* the frame that was current when C was entered; NULL at the bottom */
+    const uint64_t *pc;
+} EvalEntry;
+
+/* What belongs to one OS thread running scripts; the running one's hot fields live in the VM and are swapped on hand-over. */
+typedef struct ThreadState {
+    struct ThreadState *next, *prev;
+    Value *stack, *stack_end;
+    Value *R, *top, *stack_limit;
+    const uint64_t *pc;
+    EvalEntry *entry;
+    Value exc, handled;
+    uint32_t c_depth;
+    uint64_t ident;
+    Loop *running_loop; /* owned; NULL: none */
+    Value loop_policy_loop; /* asyncio.set_event_loop of this thread; V_NULL: not set */
+    Value context;      /* current contextvars.Context or V_NULL */
+    Value current_task; /* borrowed from the loop; V_NONE */
+    Value asyncgen_firstiter, asyncgen_finalizer; /* sys.set_asyncgen_hooks; V_NONE */
+    uint32_t coroutine_origin_depth;
+    Value thread_object; /* threading.Thread or V_NULL */
+    Value async_exc;     /* raised at the next safepoint; V_NULL */
+} ThreadState;
+
+enum { /* vm->attention: why the next safepoint has to look; any bit also sets vm->stack_limit to NULL */
+    ATT_SIGNAL = 1, ATT_GC = 2, ATT_LOCK = 4 /* another thread wants the lock */, ATT_BUDGET = 8, ATT_INTERRUPT = 16,
+    ATT_PENDING = 32 /* jobs posted for the main thread */,
+};
+
+struct ouro_vm {
+    Heap heap; /* first: &vm->heap == (Heap *)vm */
+
+    /* the running thread's evaluator state */
+    Value *R;              /* registers of the current script frame */
+    const uint64_t *pc;    /* its next instruction */
+    Value *top;            /* free stack above a heap frame's callers (meaningful while a heap frame is current) */
+    Value *stack_limit;    /* calls above it go the slow way; NULL asks for attention */
+    Value *stack_limit_real; /* what stack_limit is when nothing asks */
+    volatile uint32_t attention;
+    Value exc;             /* pending exception, owned; V_NULL */
+    Value handled;         /* innermost exception being handled, owned; V_NONE */
+    EvalEntry *entry;
+    uint32_t c_depth, c_depth_max; /* nesting of C activations that can run script code */
+    uint32_t recursion_limit;      /* sys.getrecursionlimit() */
+    uint32_t dealloc_depth;
+    Obj *trash;            /* objects whose deallocation was put off, to bound C recursion */
+    ThreadState *thread;   /* the running one */
+    ThreadState *threads;  /* all; main thread first */
+    ThreadState main_thread;
+
+    Gc gc;
+    Shape **shapes;        /* by id */
+    uint32_t nshapes, shapes_cap;
+    Type *types[T_COUNT];
+    uint32_t next_type_id, next_type_version, dict_versions;
+    Str *names[N_COUNT];   /* interned well-known names, names.def */
+    Str *latin1[256];      /* one-character strings */
+    struct { Str **cells; uint32_t n, fill, mask; } interned;
+    Value empty_tuple, empty_str, empty_bytes, empty_frozenset;
+    Value memory_error;    /* pre-allocated */
+    Value main_module;
+    Dict *modules;         /* sys.modules */
+    Dict *builtins;        /* namespace of builtins */
+    Dict *sysdict;         /* namespace of sys */
+    struct { uint32_t version; Str *name; Value value; } method_cache[4096 / 4]; /* type attribute lookups, borrowed */
+    struct WeakTable *weakrefs;
+    void *module_state[64]; /* per native module, index from stdlib/modules.def; freed by its fini */
+    uint32_t seed;          /* string hash seed */
+    uint64_t id_counter;    /* task names and the like */
+    bool finalizing;
+    bool debug;             /* origin tracking */
+    bool dev_mode;
+    int int_max_str_digits;
+    Value interrupt_exc;
+    uint64_t objects_alive; /* counted in debug and leak-check builds and always cheap: ou_new/ou_free_object */
+    struct Lock *lock;      /* the VM's lock, loop/threads.c */
+    struct ApiState *api;   /* handles, pins, config: runtime/api */
+    Loop *main_loop;
+    Value argv, path;       /* borrowed into sys */
+    void (*write)(void *ud, int stream, const char *s, size_t n); /* stdout/stderr sink for hosts; NULL: file descriptors */
+    void *write_ud;
+    uint32_t caps;
+    bool verbose_leaks;
+};
+
+VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps); /* boots types, builtins, sys; NULL: no memory */
+void ou_vm_free(VM *vm);                                /* tears everything down; leaks are counted in *vm->... and reported through ou_vm_leaks */
+typedef struct VmLeaks { uint64_t objects, bytes, frames, handles; } VmLeaks;
+void ou_vm_free_report(VM *vm, VmLeaks *out);           /* as ou_vm_free, and says what was left */
+
+/* Asks the running thread to look at `why` at its next safepoint. Async-signal-safe, any thread. */
+static inline void ou_attention(VM *vm, uint32_t why)
+{
+    __atomic_fetch_or(&vm->attention, why, __ATOMIC_RELAXED);
+    __atomic_store_n(&vm->stack_limit, NULL, __ATOMIC_RELAXED);
+}
+
+static inline Str *name_of(VM *vm, NameId id) { return vm->names[id]; } /* borrowed */
+
+#endif

@@ -1,0 +1,41 @@
+/* The one upward door: how everything below and beside vm/ runs script code. May be included by everybody above base.
+ * Arguments are borrowed, results are owned; V_NULL means an exception is pending. */
+#ifndef OU_CALL_H
+#define OU_CALL_H
+
+#include "runtime/objects/func.h"
+#include "runtime/objects/object.h"
+
+/* f(*args[0..n), **kw): the values of the keyword arguments follow args[n] in the order of kwnames (a tuple of str, or NULL).
+ * Recurses on the C stack: bounded by vm->c_depth_max, then RecursionError. */
+Value ou_call(VM *vm, Value f, const Value *args, int n, Tuple *kwnames);
+static inline Value ou_call0(VM *vm, Value f) { return ou_call(vm, f, NULL, 0, NULL); }
+static inline Value ou_call1(VM *vm, Value f, Value a) { return ou_call(vm, f, &a, 1, NULL); }
+Value ou_call2(VM *vm, Value f, Value a, Value b);
+Value ou_call3(VM *vm, Value f, Value a, Value b, Value c);
+Value ou_call_ex(VM *vm, Value f, Tuple *args, Dict *kwargs); /* kwargs may be NULL */
+Value ou_call_method(VM *vm, Value self, Str *name, const Value *args, int n, Tuple *kwnames);
+Value ou_call_method_c(VM *vm, Value self, const char *name, const Value *args, int n);
+
+/* Runs code as a module/class/exec body. locals V_NULL: the globals. The value of an expression code (CODE_EXPR). */
+Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure);
+
+/* compile(): mode "exec", "eval" or "single"; flags are CPython's (PyCF_ALLOW_TOP_LEVEL_AWAIT 0x2000, future flags). A Code. */
+Value ou_compile(VM *vm, const char *src, size_t n, Value filename, const char *mode, uint32_t flags);
+
+/* The current script frame and its callers, innermost first. */
+typedef struct FrameRef {
+    Function *fn;      /* borrowed */
+    Value *R;
+    uint32_t pc;       /* index of the instruction that is running (a call, for callers) */
+    struct EvalEntry *entry;
+    bool is_heap;      /* R == as Gen regs */
+} FrameRef;
+bool ou_frame_current(VM *vm, FrameRef *out);
+bool ou_frame_back(VM *vm, FrameRef *f); /* false: no caller */
+Dict *ou_current_globals(VM *vm);        /* borrowed; NULL when no script runs */
+Dict *ou_current_builtins(VM *vm);
+Value ou_current_locals(VM *vm);         /* what locals() returns: owned */
+bool ou_safepoint(VM *vm);               /* handles vm->attention; false: an exception is pending. For long-running natives. */
+
+#endif
