@@ -165,9 +165,11 @@ static int shortest(double d, char *digits, int *point)
         k = digits_of(d, p, digits, point);
         if (p == 17 || round_trips(digits, k, *point, d)) return k;
         int exponent;
-        if (p == 16 && frexp(d, &exponent) == 0.5 && k == 16 && digits[15] != '9') {
+        if (p == 16 && frexp(d, &exponent) == 0.5 && (k < 16 || digits[15] != '9')) {
             /* A power of two: the gap below is half the gap above, so the next decimal up may fit although it is further. */
+            while (k < 16) digits[k++] = '0';
             digits[15]++;
+            digits[16] = 0;
             if (round_trips(digits, k, *point, d)) return k;
         }
     }
@@ -276,7 +278,7 @@ bool ou_double_format(Heap *h, double d, char type, int precision, unsigned flag
                 n++;
             }
         } else {
-            char fmt[8] = {'%', flags & DBL_ALT ? '#' : '.', 0};
+            char fmt[8] = {'%'};
             size_t k = 1;
             if (flags & DBL_ALT) fmt[k++] = '#';
             fmt[k++] = '.';
