@@ -4,6 +4,8 @@
 #ifndef OU_STR_H
 #define OU_STR_H
 
+#include <stdarg.h>
+
 #include "runtime/objects/object.h"
 
 enum { STR_INTERNED = 1, STR_CACHED_NAME = 2 /* was used by a method cache: see ou_type_modified */, STR_HASHED = 4 };
@@ -29,6 +31,7 @@ Value ou_str_ascii(VM *vm, size_t n, char **data);      /* an ASCII string to be
 Value ou_str_from_bytes(VM *vm, const char *p, size_t n, bool *valid); /* checks; *valid false: nothing raised */
 Value ou_str_char(VM *vm, uint32_t cp);                 /* one code point; cached for Latin-1 */
 Value ou_str_format(VM *vm, const char *fmt, ...);      /* as ou_raise */
+Value ou_str_vformat(VM *vm, const char *fmt, va_list ap);
 Str *ou_intern(VM *vm, const char *s, size_t n);        /* owned */
 Str *ou_intern_c(VM *vm, const char *s);                /* owned */
 Str *ou_intern_str(VM *vm, Str *s);                     /* owned result; s borrowed */
