@@ -46,6 +46,9 @@ typedef struct Code {
     uint16_t nfar;      /* far locals R[256 .. 256 + nfar): owned as well */
     uint16_t nplain;    /* nargs if the function can be called with exactly that many positional arguments and nothing else
                            (no *args, **kwargs, keyword-only), else 0xFFFF */
+    uint16_t callkey;   /* evaluator's: nplain + 1 for stack frames, 0 not yet known, 0xFFFF never a plain call */
+    uint16_t genkey;    /* the same for heap frames */
+    bool returns_none;  /* every return gives None: a constructor call needs no check of __init__'s result */
     uint16_t ncells;    /* parameters/locals that are cells; the compiler emits MKCELL for them */
     uint16_t nfree;     /* captures */
     Ins *code;
@@ -97,10 +100,13 @@ typedef struct Native { /* builtin_function_or_method, and the unbound method de
     Value self;          /* V_NULL: none */
     Value module;        /* str or V_NULL */
     Type *owner;         /* METHOD_DESC, CLASSMETHOD_DESC, SLOT_WRAPPER: the type it belongs to; borrowed for built-in, owned else */
-    uint8_t min, max;    /* positional counts, when simple */
+    uint8_t min, max;    /* positional counts without the receiver, when simple; max 255: any number */
     bool simple;         /* positional-only signature: args go straight through */
     uint16_t name_len;   /* of def->sig */
+    struct Sig *sig;     /* the parsed signature, made on the first call that needs it (bind.c) */
 } Native;
+/* Calls a native with a parsed argument list; `self` (V_NULL: none) goes in front of the bound arguments. */
+Value ou_native_invoke(VM *vm, Native *nat, Value self, const Value *args, int n, Tuple *kwnames);
 
 typedef struct Module {
     Obj h;
@@ -109,28 +115,32 @@ typedef struct Module {
     Value (*lazy_getattr)(VM *vm, Value module, Str *name); /* NULL usually */
 } Module;
 
-/* A generator, coroutine or async generator IS its frame (ASYNC.md section 2). `fn`, `link` are R[-2], R[-1] of the evaluator. */
+/* A generator, coroutine or async generator IS its frame (ASYNC.md section 2). `fn`, `link` are R[-2], R[-1] of the evaluator.
+ * A chain of awaits is linked through `awaiter`; its first frame is the root, which somebody drives: a task, send(), a for
+ * loop. Resuming the root goes straight to `inner`, so the depth of the chain plays no part. */
 enum { GEN_CREATED, GEN_SUSPENDED, GEN_RUNNING, GEN_CLOSED };
 typedef struct Gen {
     Obj h;
-    struct Gen *awaiter;  /* who awaits me (its register owns me); NULL: I am a root, driven by a task, send(), a for loop ... */
-    struct Gen *inner;    /* in a root: the innermost suspended frame; NULL when that is the root itself or none */
-    Value awaiting;       /* what I wait for (borrowed from my register), V_NONE when nothing: cr_await, gi_yieldfrom */
-    Value handled;        /* suspended: the exception being handled inside (owned) or V_UNBOUND; running: the driver's, see docs */
-    uint8_t state;        /* GEN_* */
-    uint8_t kind;         /* T_GENERATOR, T_COROUTINE, T_ASYNC_GENERATOR as type id */
+    union {
+        struct Gen *awaiter; /* GEN_F_LINKED: who awaits me (its register owns me) */
+        Value *ret_R;        /* else, while driven: the resuming script frame; NULL: resumed from C */
+    } up;
+    struct Gen *inner;    /* a suspended root: the innermost suspended frame (maybe itself); a driven root: the root driven before */
+    Value handled;        /* a suspended root: the exception being handled inside (owned) or V_UNBOUND; driven: the driver's */
+    uint8_t state;        /* GEN_*; a frame that awaits a linked frame is GEN_SUSPENDED */
+    uint8_t kind;         /* T_GENERATOR, T_COROUTINE, T_ASYNC_GENERATOR */
     uint8_t flags;        /* GEN_F_* */
     uint8_t pad;
-    uint32_t depth;       /* length of the await chain up to the root, for the recursion limit */
-    Value *ret_R;         /* running: the resuming frame's registers and pc (NULL: resumed from C) */
-    const Ins *pc;        /* suspended: the instruction after the YIELD/AWAIT; running: the resumer's pc to go back to */
-    Value extra;          /* rare things: name/qualname overrides, ag_hooks, cr_origin (V_NULL or a tuple/dict) */
-    Value fn;             /* R[-2]: Function, owned; V_NONE after it finished */
-    Value link;           /* R[-1] */
+    uint32_t depth;       /* nesting of drives and awaits, for the recursion limit */
+    const Ins *pc;        /* the instruction after the YIELD/AWAIT it is suspended at */
+    Value extra;          /* rare things: a dict of name/qualname/origin/hooks, or V_NULL */
+    Value fn;             /* R[-2]: Function, owned; V_NONE once it is closed */
+    const Ins *ret_pc;    /* R[-1]: driven by a script frame: its pc */
     Value regs[];         /* code->nregs */
 } Gen;
 enum { GEN_F_HOOKED = 1 /* async generator: firstiter hook was called */, GEN_F_CLOSING = 2, GEN_F_AG_RUNNING = 4,
-       GEN_F_NO_WARN = 8, GEN_F_TASK_ROOT = 16 };
+       GEN_F_NO_WARN = 8,
+       GEN_F_LINKED = 16, GEN_F_DRIVEN = 32, GEN_F_FINALIZED = 64 };
 
 static inline Function *as_function(Value v) { return (Function *)v_obj(v); }
 static inline Code *as_code(Value v) { return (Code *)v_obj(v); }

@@ -14,7 +14,7 @@ typedef struct GcHead {
     uintptr_t prev;
 } GcHead;
 
-enum { GC_HAS_WEAKREF = 1, GC_FINALIZED = 2, GC_COLLECTING = 4, GC_FLAGS = 15 };
+enum { GC_HAS_WEAKREF = 1, GC_FINALIZED = 2, GC_COLLECTING = 4, GC_FLAGS = 7 };
 
 static inline GcHead *gc_head(const Obj *o) { return (GcHead *)(uintptr_t)o - 1; }
 static inline Obj *gc_obj(GcHead *g) { return (Obj *)(g + 1); }

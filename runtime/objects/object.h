@@ -118,6 +118,9 @@ enum {
     TF_MATCH_SELF = 4096, /* C(x) matches the subject itself (int, str, ...) */
     TF_METHOD_LIKE = 8192,/* descr_get with an object binds it as first argument: GETMETHOD skips the bound method */
     TF_GETATTR_HOOK = 16384, /* the class defines __getattr__ or __getattribute__ */
+    TF_VAR = 32768,       /* a variable part follows the struct (str, bytes, tuple): a tail stands in front of the object then */
+    TF_BASETYPE_LAYOUT = 65536, /* heap type that adds to its base's layout (__slots__) */
+    TF_RENEWED = 131072,  /* some shape of the type has had more than one id */
 };
 
 typedef struct TypeDef {
@@ -131,7 +134,8 @@ typedef struct TypeDef {
     const char *new_sig;    /* signature text of the constructor for help/inspect, may be NULL */
 } TypeDef;
 
-/* Attributes of instances: at byte offset type->tail of the object. `slots` points to the inline area right behind the tail
+/* Attributes of instances: at byte offset type->tail of the object (negative, in front of GcHead, for TF_VAR types, with
+ * inline_cap 0). A struct that holds its Tail itself gives offsetof(X, tail) as TypeDef.size. `slots` points to the inline area right behind the tail
  * (capacity chosen from type->inline_cap when the object was made) or to a block of its own once it has grown.
  * Shape mode: slots[i] is the value of shape->keys[i]. Dict mode (shape->dict_mode): slots[type->nslots] is the __dict__. */
 typedef struct Tail {
@@ -150,7 +154,7 @@ struct Type {
     uint32_t id;            /* TypeId for built-in ones, T_COUNT and up (unique) for heap types */
     uint32_t flags;
     uint32_t size;          /* of the C struct without tail */
-    uint32_t tail;          /* byte offset of the Tail, 0 = instances have none */
+    int32_t tail;           /* byte offset of the Tail, 0 = instances have none */
     uint32_t nslots;        /* from __slots__, inherited ones included: they take the first places of the shape */
     uint32_t inline_cap;    /* how many attributes the next instance gets room for: grows with what instances use */
     uint32_t version;       /* changes whenever a lookup through this type could change; 0 never occurs */
@@ -160,6 +164,8 @@ struct Type {
     Dict *dict;
     Str *name, *qualname;
     Shape *root;            /* shape of a fresh instance */
+    Shape *dict_shape;      /* shape of instances in dict mode; NULL: none yet */
+    uint32_t nshapes;       /* too many: instances go to dict mode */
     const TypeDef *def;     /* NULL for heap types */
     Slots slots;
     Obj **subclasses;       /* borrowed; a dying subclass removes itself */
@@ -215,6 +221,8 @@ static inline void set_owned(VM *vm, Value *place, Value v)
 }
 
 /* ---- allocation (object.c) -------------------------------------------------------------------------------------- */
+/* Instances of types with id >= T_COUNT (heap types, native types of modules) own a reference to their type: ou_new takes it,
+ * ou_free_object gives it back. Who makes instances without ou_new does the same. */
 /* A zeroed object of a built-in type with one reference, its tail (if the type has one) ready and empty. Raises MemoryError.
  * TF_GC objects are tracked at once: fill the fields before anything else can run. `extra` bytes follow the struct. */
 void *ou_new(VM *vm, Type *type, size_t extra);
@@ -298,9 +306,6 @@ Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const V
 Value ou_build_class(VM *vm, const Value *args, int n, Tuple *kwnames); /* __build_class__ */
 void ou_type_modified(VM *vm, Type *t);                          /* after changing t->dict or t->bases */
 Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases);
-/* Boot only (errors_types.c): a built-in type whose type id and shape id is `id`, stored in vm->types[id]. bases[0..n) in order
- * of the class statement, bases[0] decides the C struct (def->size 0: that of the base). False: no memory. */
-bool ou_type_boot(VM *vm, TypeId id, const TypeDef *def, Type *const *bases, int n);
 
 /* ---- struct sequences (type_alias.c): time.struct_time, os.stat_result, sys.version_info ... ------------------------------ */
 typedef struct StructSeqDef {

@@ -8,8 +8,8 @@
 #include "runtime/objects/names.h"
 #include "runtime/objects/object.h"
 
-typedef struct Function Function;
 typedef struct Loop Loop;
+struct Gen;
 
 /* An activation of the evaluator from C, linked for tracebacks and frame walks. */
 typedef struct EvalEntry {
@@ -25,6 +25,7 @@ typedef struct ThreadState {
     Value *R, *top, *stack_limit;
     const uint64_t *pc;
     EvalEntry *entry;
+    struct Gen *root;
     Value exc, handled;
     uint32_t c_depth;
     uint64_t ident;
@@ -35,6 +36,7 @@ typedef struct ThreadState {
     Value asyncgen_firstiter, asyncgen_finalizer; /* sys.set_asyncgen_hooks; V_NONE */
     uint32_t coroutine_origin_depth;
     Value thread_object; /* threading.Thread or V_NULL */
+    struct ReprGuard *repr_active; /* containers_impl.h */
     Value async_exc;     /* raised at the next safepoint; V_NULL */
 } ThreadState;
 
@@ -56,6 +58,9 @@ struct ouro_vm {
     Value exc;             /* pending exception, owned; V_NULL */
     Value handled;         /* innermost exception being handled, owned; V_NONE */
     EvalEntry *entry;
+    Value ret;             /* value on its way between frames of a chain; V_NONE otherwise */
+    uint32_t await_limit;  /* longest chain of awaits */
+    struct Gen *root;      /* root of the await chain that is being driven; NULL: none */
     uint32_t c_depth, c_depth_max; /* nesting of C activations that can run script code */
     uint32_t recursion_limit;      /* sys.getrecursionlimit() */
     uint32_t dealloc_depth;

@@ -1,0 +1,114 @@
+/* What the files of the object core share: descriptor objects, the slot table, type creation.
+ * May be included by runtime/objects/ only. Arguments are borrowed, results are owned, as everywhere. */
+#ifndef OU_TYPEIMPL_H
+#define OU_TYPEIMPL_H
+
+#include "runtime/objects/containers.h"
+#include "runtime/objects/func.h"
+#include "runtime/objects/gc.h"
+#include "runtime/objects/object.h"
+#include "runtime/objects/state.h"
+#include "runtime/objects/str.h"
+
+/* ---- descriptors ---------------------------------------------------------------------------------------------------- */
+typedef struct GetSet { /* T_GETSET: an attribute computed by C code */
+    Obj h;
+    const GetSetDef *def;
+    Type *owner; /* borrowed for built-in types, owned else */
+} GetSet;
+typedef struct Member { /* T_MEMBER: one of __slots__ */
+    Obj h;
+    Str *name;
+    Type *owner; /* owned */
+    uint32_t index;
+} Member;
+typedef struct MethodWrapper { /* T_METHOD_WRAPPER: a slot wrapper bound to an object */
+    Obj h;
+    Native *wrapper;
+    Value self;
+} MethodWrapper;
+typedef struct Property {
+    Obj h;
+    Value get, set, del, doc; /* V_NONE: none */
+    Value name;               /* V_NULL: not known */
+    bool getter_doc;
+} Property;
+typedef struct ClassMethod { /* T_STATICMETHOD and T_CLASSMETHOD */
+    Obj h;
+    Value func;
+    Tail tail;
+} ClassMethod;
+
+/* ---- slots.c ---------------------------------------------------------------------------------------------------------- */
+typedef struct SlotDef SlotDef;
+/* Calls the slot of `owner` for the dunder of `d` with args[0] = self. */
+typedef Value (*SlotWrapFn)(VM *vm, const SlotDef *d, Type *owner, const Value *args, int n, Tuple *kwnames);
+struct SlotDef {
+    NativeDef def;     /* first: a SLOT_WRAPPER's Native.def points here */
+    NameId name;
+    uint16_t offset;   /* in Slots, in pointers */
+    uint16_t arg;      /* CmpOp, BinOp ...: what the wrapper needs to know */
+    void (*script)(void); /* the slot function that looks the dunder up */
+    SlotWrapFn wrap;
+};
+typedef void (*SlotFn)(void);
+extern const SlotDef ou_slot_defs[];
+static inline SlotFn *slot_at(Slots *s, uint16_t offset) { return (SlotFn *)(void *)s + offset; }
+
+bool ou_slots_fill_dict(VM *vm, Type *t);            /* slot wrappers of t's own slots into its dict */
+void ou_slots_update_all(VM *vm, Type *t);           /* from the dunders along the mro */
+bool ou_slots_name_changed(VM *vm, Type *t, Str *name); /* after t.name = x; false: no dunder of a slot */
+Value ou_unhashable(VM *vm, Value self);
+bool ou_hash_not_implemented(VM *vm, Value self, int64_t *out);
+Value ou_slot_wrapper_call(VM *vm, Native *nat, const Value *args, int n, Tuple *kwnames);
+
+/* ---- shape.c ---- */
+void ou_shapes_free(VM *vm, Type *t);               /* when t dies */
+
+/* ---- attr.c ------------------------------------------------------------------------------------------------------------ */
+Str *ou_name_interned(VM *vm, Str *name);            /* owned; NULL raised */
+Value ou_mro_lookup(VM *vm, Type *t, Str *name);     /* without the cache; borrowed */
+Value ou_generic_lookup(VM *vm, Value o, Str *name, bool *missing);
+Value ou_descr_get(VM *vm, Value descr, Value obj, Value cls); /* obj V_NULL: from the class; not a descriptor: itself */
+Value ou_call_special(VM *vm, Value self, NameId name, const Value *args, int n, bool *absent);
+void ou_method_cache_clear(VM *vm);
+
+/* ---- type.c, type_type.c, type_object.c ------------------------------------------------------------------------------------ */
+bool ou_types_boot(VM *vm);
+void ou_types_fini(VM *vm);
+Value ou_type_getattr(VM *vm, Value self, Str *name);
+Value ou_type_getattr_opt(VM *vm, Value self, Str *name, bool *missing);
+bool ou_type_setattr(VM *vm, Value self, Str *name, Value v);
+Value ou_type_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
+Value ou_object_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames);
+int ou_object_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
+extern const NativeDef ou_new_def;                    /* __new__ of built-in types, bound to the type */
+extern const GetSetDef ou_dict_getset, ou_weakref_getset;
+bool ou_type_fill_dict(VM *vm, Type *t, const TypeDef *def);
+bool ou_compute_mro(VM *vm, Type *t, Value *items_out, uint32_t *n_out);
+void ou_type_add_subclass(VM *vm, Type *base, Type *t);
+void ou_type_remove_subclass(VM *vm, Type *base, Type *t);
+bool ou_type_set_bases(VM *vm, Type *t, Value bases);
+Value ou_native_desc_new(VM *vm, TypeId kind, const NativeDef *def, Type *owner);
+Value ou_native_bound(VM *vm, const NativeDef *def, Value self, Type *owner);
+Value ou_getset_new(VM *vm, const GetSetDef *def, Type *owner);
+Value ou_type_module(VM *vm, Type *t);                /* __module__: owned; V_NULL raised */
+Value ou_type_qualname(VM *vm, Type *t, bool with_module); /* "mod.C.D", without "builtins." */
+size_t ou_sig_name_len(const char *sig);
+
+/* ---- weakref.c ------------------------------------------------------------------------------------------------------------ */
+void ou_weakref_object_dies(VM *vm, Obj *o);          /* clears the references to o and runs their callbacks */
+/* For the collector: clears the references to o; those with a callback that live on are retained and pushed on *calls. */
+typedef struct WeakRef {
+    Obj h;
+    Obj *target;          /* borrowed; NULL: dead */
+    Value callback;       /* V_NULL: none */
+    struct WeakRef *next, *prev; /* of the same target */
+    int64_t hash;
+    bool hashed;
+} WeakRef;
+void ou_weakref_clear_for_gc(VM *vm, Obj *o, WeakRef **calls);
+void ou_weakref_run_callbacks(VM *vm, WeakRef *calls);
+void ou_weakrefs_fini(VM *vm);
+
+#endif
