@@ -142,6 +142,14 @@ enum { GEN_F_HOOKED = 1 /* async generator: firstiter hook was called */, GEN_F_
        GEN_F_NO_WARN = 8,
        GEN_F_LINKED = 16, GEN_F_DRIVEN = 32, GEN_F_FINALIZED = 64 };
 
+typedef struct Frame { /* what scripts see of an activation (traceback.c): a snapshot of where it stood when it was asked for */
+    Obj h;
+    Value func;     /* Function */
+    Value back;     /* Frame or V_NONE */
+    Value locals;   /* dict or V_NULL */
+    uint32_t pc, lineno;
+} Frame;
+
 static inline Function *as_function(Value v) { return (Function *)v_obj(v); }
 static inline Code *as_code(Value v) { return (Code *)v_obj(v); }
 static inline Gen *as_gen(Value v) { return (Gen *)v_obj(v); }
@@ -150,6 +158,7 @@ Value ou_function_new(VM *vm, Code *code, Dict *globals, Tuple *closure); /* ret
 Value ou_method_new(VM *vm, Value func, Value self);                      /* retains both */
 Value ou_cell_new(VM *vm, Value v);                                       /* retains v */
 Value ou_module_new(VM *vm, const char *name, size_t n);
+Value ou_frame_new(VM *vm, Value func, uint32_t pc, Value back, Value locals); /* back V_NONE, locals V_NULL: none; retains all */
 uint32_t ou_code_line(const Code *c, uint32_t pc);
 Str *ou_code_name_at(const Code *c, uint32_t at);                         /* through sites; borrowed */
 
