@@ -1,0 +1,2 @@
+print("failing")
+raise ValueError("module body")
