@@ -50,6 +50,17 @@ Value ou_str_repr(VM *vm, Str *s);
 Value ou_str_encode(VM *vm, Value s, const char *encoding, const char *errors); /* bytes */
 Value ou_str_decode(VM *vm, const char *p, size_t n, const char *encoding, const char *errors);
 Value ou_str_mangle(VM *vm, Str *cls, Str *name);
+Str *ou_str_alloc(VM *vm, size_t size, size_t length);  /* an exact str whose text the caller fills in; NULL raised */
+Value ou_str_counted(VM *vm, const char *utf8, size_t n, size_t length); /* ou_str_new with the length known */
+Value ou_str_append(VM *vm, Value a, Value b);          /* a + b; takes a over and grows it in place when it was the only reference */
+Value ou_str_exact(VM *vm, Value v);                    /* v itself, or the text of a subclass instance as an exact str */
+Value ou_str_to_ascii(VM *vm, Value repr);              /* what ascii() makes of a repr: escapes all that is not ASCII */
+int64_t ou_str_pos(VM *vm, Str *s, size_t offset);      /* code point at a byte offset: the inverse of ou_str_offset */
+void ou_str_dealloc(VM *vm, Obj *o);
+bool ou_strings_boot(VM *vm);                           /* the shared strings; needs the heap and the seed only */
+void ou_strings_fini(VM *vm);                           /* the very last, with ou_intern_fini */
+void ou_intern_forget(VM *vm, Str *s);                  /* a dying interned string */
+void ou_intern_fini(VM *vm);
 
 /* A growing buffer of UTF-8 for building strings. */
 typedef struct StrBuf {
@@ -70,5 +81,9 @@ bool ou_sb_value(StrBuf *b, Value v);             /* str(v) */
 void ou_sb_printf(StrBuf *b, const char *fmt, ...); /* the C library's formats */
 Value ou_sb_finish(StrBuf *b);                    /* the str; frees the buffer; V_NULL if failed */
 void ou_sb_drop(StrBuf *b);
+void ou_sb_fill(StrBuf *b, uint32_t cp, size_t count); /* the same code point count times */
+char *ou_sb_room(StrBuf *b, size_t n);            /* room for n bytes behind b->n, which the caller moves; NULL: failed */
+bool ou_sb_format(StrBuf *b, const char *fmt, ...); /* ou_raise's formats */
+bool ou_sb_vformat(StrBuf *b, const char *fmt, va_list ap);
 
 #endif
