@@ -306,6 +306,11 @@ Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const V
 Value ou_build_class(VM *vm, const Value *args, int n, Tuple *kwnames); /* __build_class__ */
 void ou_type_modified(VM *vm, Type *t);                          /* after changing t->dict or t->bases */
 Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases);
+extern Value (*const ou_slot_script_binary[BIN_COUNT])(VM *vm, Value a, Value b); /* slots of classes with a script __add__ ... */
+bool ou_hash_not_implemented(VM *vm, Value self, int64_t *out); /* Slots.hash of unhashable types */
+/* Boot only (errors_types.c): a built-in type whose type id and shape id is `id`, stored in vm->types[id]. bases[0..n) in order
+ * of the class statement, bases[0] decides the C struct (def->size 0: that of the base). False: no memory. */
+bool ou_type_boot(VM *vm, TypeId id, const TypeDef *def, Type *const *bases, int n);
 
 /* ---- struct sequences (type_alias.c): time.struct_time, os.stat_result, sys.version_info ... ------------------------------ */
 typedef struct StructSeqDef {

@@ -58,8 +58,6 @@ static inline SlotFn *slot_at(Slots *s, uint16_t offset) { return (SlotFn *)(voi
 bool ou_slots_fill_dict(VM *vm, Type *t);            /* slot wrappers of t's own slots into its dict */
 void ou_slots_update_all(VM *vm, Type *t);           /* from the dunders along the mro */
 bool ou_slots_name_changed(VM *vm, Type *t, Str *name); /* after t.name = x; false: no dunder of a slot */
-Value ou_unhashable(VM *vm, Value self);
-bool ou_hash_not_implemented(VM *vm, Value self, int64_t *out);
 Value ou_slot_wrapper_call(VM *vm, Native *nat, const Value *args, int n, Tuple *kwnames);
 
 /* ---- shape.c ---- */
