@@ -308,9 +308,8 @@ void ou_type_modified(VM *vm, Type *t);                          /* after changi
 Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases);
 extern Value (*const ou_slot_script_binary[BIN_COUNT])(VM *vm, Value a, Value b); /* slots of classes with a script __add__ ... */
 bool ou_hash_not_implemented(VM *vm, Value self, int64_t *out); /* Slots.hash of unhashable types */
-/* Boot only (errors_types.c): a built-in type whose type id and shape id is `id`, stored in vm->types[id]. bases[0..n) in order
- * of the class statement, bases[0] decides the C struct (def->size 0: that of the base). False: no memory. */
-bool ou_type_boot(VM *vm, TypeId id, const TypeDef *def, Type *const *bases, int n);
+/* At boot only: makes vm->types[id] from def (ids of types.def and errors.def; shape id = type id). errors_types.c calls it for E_*. */
+Type *ou_type_boot(VM *vm, TypeId id, const TypeDef *def, Type *base);
 
 /* ---- struct sequences (type_alias.c): time.struct_time, os.stat_result, sys.version_info ... ------------------------------ */
 typedef struct StructSeqDef {
