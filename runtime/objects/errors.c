@@ -147,8 +147,13 @@ Value ou_raise_stop(VM *vm, Value value)
 Value ou_raise_attr(VM *vm, Value obj, Str *name)
 {
     Value msg;
+    ModuleSpec *spec;
     if (ou_is_a(vm, obj, T_TYPE))
         msg = ou_str_format(vm, "type object '%N' has no attribute '%U'", v_obj(obj), v_of(name));
+    else if (is_exact(obj, T_MODULE) && (spec = ou_module_spec(vm, ((Module *)v_obj(obj))->dict)) && spec->initializing)
+        msg = ou_str_format(vm, spec->has_location ? "partially initialized module '%S' from '%S' has no attribute '%U' (most likely due to a circular import)"
+                                                   : "partially initialized module '%S' (%S) has no attribute '%U' (most likely due to a circular import)",
+                            spec->name, spec->origin, v_of(name));
     else if (is_exact(obj, T_MODULE) && ((Module *)v_obj(obj))->name)
         msg = ou_str_format(vm, "module '%U' has no attribute '%U'", v_of(((Module *)v_obj(obj))->name), v_of(name));
     else

@@ -17,12 +17,25 @@ Value ou_import_module(VM *vm, const char *dotted);         /* the module itself
 Value ou_import_attr(VM *vm, const char *dotted, const char *attr); /* getattr(import_module(dotted), attr) */
 Value ou_import_level(VM *vm, Str *name, int level, Value fromlist, Dict *globals); /* without looking at builtins.__import__ */
 
-/* Runs a file or a module as __main__ (the command line): sets __name__, __file__, __spec__ ... in the given namespace. */
+/* importlib.util.find_spec: a ModuleSpec or V_NONE. path V_NONE: sys.path. */
+Value ou_import_find_spec(VM *vm, Str *name, Value path);
+/* Source text of a frozen module's code object ("<frozen NAME>"), for tracebacks; NULL: no such module. */
+const char *ou_frozen_source(const char *name, size_t n, size_t *len);
 Value ou_import_find_main(VM *vm, const char *dotted, Value *filename); /* `-m`: its Code; *filename owned str */
 bool ou_import_boot(VM *vm);  /* sys.modules and the path from OUROPATH; before the first import */
+
+/* What __spec__ is. `initializing` while the module's body runs: an attribute missing then is probably a circular import. */
+typedef struct ModuleSpec {
+    Obj h;
+    Value name, origin, locations, loader, cached; /* owned; V_NONE: none; locations: list */
+    bool initializing, has_location;
+} ModuleSpec;
+ModuleSpec *ou_module_spec(VM *vm, Dict *ns); /* borrowed; NULL: the module has none of ours */
+extern const TypeDef ou_module_spec_def;
 
 /* The natives' table, provided by stdlib/ (stdlib/registry.c): -1 when there is no such module. */
 int ou_native_module_find(const Str *name);
 Value ou_native_module_make(VM *vm, int index); /* made and initialised; the caller puts it into sys.modules */
+void ou_module_records_free(VM *vm);            /* at the end of the VM: what ou_module_record gave out */
 
 #endif

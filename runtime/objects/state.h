@@ -97,6 +97,8 @@ struct ouro_vm {
     struct Lock *lock;      /* the VM's lock, loop/threads.c */
     struct ApiState *api;   /* handles, pins, config: runtime/api */
     Loop *main_loop;
+    Type *module_spec;      /* type of __spec__, import.c */
+    Value source_cache;     /* dict: file name -> source text of what was compiled from no file (traceback_print.c); V_NULL: none */
     Value argv, path;       /* borrowed into sys */
     void (*write)(void *ud, int stream, const char *s, size_t n); /* stdout/stderr sink for hosts; NULL: file descriptors */
     void *write_ud;

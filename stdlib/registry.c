@@ -1,0 +1,124 @@
+/* The table of native modules (modules.def) and the helpers that their init functions use.
+ * Entry points: ou_native_module_find and ou_native_module_make for the importer, ou_module_* for the modules. */
+#include "runtime/objects/import.h"
+#include "stdlib/stdlib.h"
+
+#define MODULE(id, name, caps) {name, ou_mod_##id, caps},
+const NativeModule ou_native_modules[MOD_COUNT] = {
+#include "stdlib/modules.def"
+};
+#undef MODULE
+
+int ou_native_module_find(const Str *name)
+{
+    int lo = 0, hi = MOD_COUNT;
+    while (lo < hi) {
+        int mid = (lo + hi) / 2, c = strcmp(name->data, ou_native_modules[mid].name);
+        if (c == 0)
+            return strlen(name->data) == name->size ? mid : -1;
+        if (c < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return -1;
+}
+
+Value ou_native_module_make(VM *vm, int index)
+{
+    const NativeModule *nm = &ou_native_modules[index];
+    if ((vm->caps & nm->caps) != nm->caps)
+        return ou_raise(vm, E_IMPORT, "module '%s' is not available: its capability was not granted", nm->name);
+    Value m = ou_module_new(vm, nm->name, strlen(nm->name));
+    if (m == V_NULL)
+        return V_NULL;
+    if (!nm->init(vm, (Module *)v_obj(m))) {
+        release(vm, m);
+        return V_NULL;
+    }
+    return m;
+}
+
+bool ou_module_set(VM *vm, Module *m, const char *name, Value v) { return ou_dict_set_c(vm, m->dict, name, v); }
+
+bool ou_module_take(VM *vm, Module *m, const char *name, Value v)
+{
+    if (v == V_NULL)
+        return false;
+    bool ok = ou_dict_set_c(vm, m->dict, name, v);
+    release(vm, v);
+    return ok;
+}
+
+bool ou_module_int(VM *vm, Module *m, const char *name, int64_t i) { return ou_module_take(vm, m, name, ou_int(vm, i)); }
+
+bool ou_module_str(VM *vm, Module *m, const char *name, const char *s) { return ou_module_take(vm, m, name, ou_str_c(vm, s)); }
+
+bool ou_module_add(VM *vm, Module *m, const NativeDef *defs)
+{
+    for (; defs->sig; defs++) {
+        char name[64];
+        size_t n = strcspn(defs->sig, "(");
+        if (n >= sizeof name)
+            n = sizeof name - 1;
+        memcpy(name, defs->sig, n);
+        name[n] = 0;
+        if (!ou_module_take(vm, m, name, ou_native_new(vm, defs, V_NULL, m->name ? v_of(m->name) : V_NULL)))
+            return false;
+    }
+    return true;
+}
+
+Type *ou_module_type(VM *vm, Module *m, const TypeDef *def, Type *base)
+{
+    Type *t = ou_type_from_def(vm, def, base);
+    if (!t)
+        return NULL;
+    const char *dot = strrchr(def->name, '.');
+    bool ok = ou_dict_set_c(vm, m->dict, dot ? dot + 1 : def->name, v_of(t));
+    obj_release(vm, t);
+    return ok ? t : NULL;
+}
+
+bool ou_module_builtin_type(VM *vm, Module *m, const char *name, TypeId id)
+{
+    return ou_dict_set_c(vm, m->dict, name, v_of(ou_builtin(vm, id)));
+}
+
+/* The block's size stands in front of it, so that ou_module_records_free can give it back. */
+typedef struct Record {
+    size_t size, pad;
+} Record;
+
+void *ou_module_record(VM *vm, NativeModuleId id, size_t size)
+{
+    if (!vm->module_state[id]) {
+        Record *r = ou_alloc0(&vm->heap, sizeof(Record) + size);
+        if (!r) {
+            ou_raise_memory(vm);
+            return NULL;
+        }
+        r->size = sizeof(Record) + size;
+        vm->module_state[id] = r + 1;
+    }
+    return vm->module_state[id];
+}
+
+void ou_module_records_free(VM *vm)
+{
+    for (int i = 0; i < MOD_COUNT; i++) {
+        if (vm->module_state[i]) {
+            Record *r = (Record *)vm->module_state[i] - 1;
+            vm->module_state[i] = NULL;
+            ou_free(&vm->heap, r, r->size);
+        }
+    }
+}
+
+bool ou_require_cap(VM *vm, uint32_t cap, const char *what)
+{
+    if (vm->caps & cap)
+        return true;
+    ou_raise(vm, E_PERMISSION, "%s is not allowed here: the host did not grant it", what);
+    return false;
+}
