@@ -117,6 +117,7 @@ Value ou_slice_new(VM *vm, Value start, Value stop, Value step); /* retains */
 /* slice.indices for a sequence of that length; count is the number of items. */
 bool ou_slice_unpack(VM *vm, Value slice, int64_t len, int64_t *start, int64_t *stop, int64_t *step, int64_t *count);
 
+Value ou_call_iter_new(VM *vm, Value callable, Value sentinel); /* iter(callable, sentinel), type_iters.c */
 typedef struct SeqIter { /* list_iter, tuple_iter, seq_iter, ... */
     Obj h;
     Value seq;     /* V_NULL once exhausted */

@@ -1,0 +1,45 @@
+/* The native file objects of `_io`, as far as print(), input(), sys and the loop need them.
+ * May be included by stdlib/ and api/. A TextFile owns its byte file; both are closed when they die. */
+#ifndef OU_STDLIB_IO_H
+#define OU_STDLIB_IO_H
+
+#include "stdlib/stdlib.h"
+
+typedef struct ByteFile { /* _io.FileIO, _io.BufferedReader, _io.BufferedWriter, _io.BufferedRandom */
+    Obj h;
+    int fd;                /* -1: closed or detached */
+    bool readable, writable, seekable, seek_known, raw, append, closefd, closed, finalizing;
+    Value name;            /* what open() was given */
+    Value mode;            /* str */
+    uint8_t *buf;          /* read-ahead or pending writes, never both */
+    uint32_t cap, pos, end; /* read: buf[pos..end) is unread; write: buf[0..end) is pending (pos 0) */
+    bool writing;
+} ByteFile;
+
+typedef struct TextFile { /* _io.TextIOWrapper */
+    Obj h;
+    Value bytes;           /* ByteFile, or any object with read/write (buffer=) */
+    ByteFile *native;      /* bytes when it is a ByteFile, else NULL */
+    Value encoding, errors; /* str */
+    Value mode;            /* str or V_NULL */
+    uint8_t codec;         /* CODEC_* */
+    uint8_t newline;       /* NL_* */
+    bool line_buffering, write_through, utf8_strict, telling, bom_done;
+    char *text;            /* decoded and not yet read: UTF-8, newlines translated */
+    size_t text_cap, text_pos, text_end;
+    char carry[8];         /* bytes of an incomplete character at the end of what was read */
+    uint8_t ncarry;
+    bool pending_cr, eof;
+    Value newlines_seen;
+} TextFile;
+
+/* The file if it is a native text file whose methods nobody has overridden, open for writing; else NULL. */
+TextFile *ou_io_plain_text(VM *vm, Value file);
+bool ou_io_text_write(VM *vm, TextFile *f, const char *utf8, size_t n);
+bool ou_io_text_flush(VM *vm, TextFile *f);
+Value ou_io_open(VM *vm, const Value *args, int n); /* the eight parameters of open() */
+extern const NativeDef ou_io_open_def;
+/* One line of sys.stdin without its newline, for input(); V_NULL raised (EOFError at the end). */
+Value ou_io_text_readline(VM *vm, TextFile *f);
+
+#endif
