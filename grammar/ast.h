@@ -131,7 +131,7 @@ typedef enum AstKind {
 #define AST_ONLY_PATTERN(name, fields)
 #define AST_ONLY_TYPEPARAM(name, fields)
 #define AST_MEMBER(name, fields) \
-    struct {                     \
+    struct Ast##name {           \
         fields                   \
     } name;
 

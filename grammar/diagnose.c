@@ -1,0 +1,2 @@
+#include "grammar/build.h"
+void ou_diagnose(Parser *p) { (void)p; }
