@@ -169,7 +169,7 @@ Shape *ou_shape_add(VM *vm, Shape *s, Str *name)
     return n;
 }
 
-static Shape *dict_shape(VM *vm, Type *t)
+Shape *ou_shape_dict(VM *vm, Type *t)
 {
     if (t->dict_shape)
         return t->dict_shape;
@@ -189,7 +189,7 @@ bool ou_shape_to_dict(VM *vm, Obj *o)
     Type *t = s->type;
     if (s->dict_mode)
         return true;
-    Shape *to = dict_shape(vm, t);
+    Shape *to = ou_shape_dict(vm, t);
     if (!to)
         return false;
     Value d = ou_dict_new(vm);

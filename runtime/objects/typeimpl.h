@@ -62,6 +62,7 @@ Value ou_slot_wrapper_call(VM *vm, Native *nat, const Value *args, int n, Tuple 
 
 /* ---- shape.c ---- */
 void ou_shapes_free(VM *vm, Type *t);               /* when t dies */
+Shape *ou_shape_dict(VM *vm, Type *t);              /* of instances in dict mode */
 
 /* ---- attr.c ------------------------------------------------------------------------------------------------------------ */
 Str *ou_name_interned(VM *vm, Str *name);            /* owned; NULL raised */
@@ -71,30 +72,47 @@ Value ou_descr_get(VM *vm, Value descr, Value obj, Value cls); /* obj V_NULL: fr
 Value ou_call_special(VM *vm, Value self, NameId name, const Value *args, int n, bool *absent);
 void ou_method_cache_clear(VM *vm);
 
-/* ---- type.c, type_type.c, type_object.c ------------------------------------------------------------------------------------ */
+/* ---- type.c, type_new.c, type_type.c, type_object.c ---------------------------------------------------------------------- */
 bool ou_types_boot(VM *vm);
-void ou_types_fini(VM *vm);
+void ou_types_clear(VM *vm);                          /* at the end: what the built-in types hold */
+void ou_types_fini(VM *vm);                           /* the types themselves, when no object is left */
+bool ou_type_add_subclass(VM *vm, Type *base, Type *t);
+void ou_type_remove_subclass(Type *base, Type *t);
+void ou_type_new_version(VM *vm, Type *t);            /* and its subclasses */
+Value ou_compute_mro(VM *vm, Type *t);                /* a list */
+bool ou_type_set_mro(VM *vm, Type *t);                /* computes it (metaclass.mro() included) and stores it */
+bool ou_type_set_bases(VM *vm, Type *t, Value bases); /* C.__bases__ = bases */
+bool ou_type_best_base(VM *vm, Tuple *bases, Type **out);
+const Type *ou_type_solid(const Type *t);             /* the nearest type that decides the memory layout */
+void ou_type_traverse(VM *vm, Obj *o, VisitFn visit, void *arg);
+void ou_type_clear(VM *vm, Obj *o);
+void ou_type_dealloc(VM *vm, Obj *o);
 Value ou_type_getattr(VM *vm, Value self, Str *name);
 Value ou_type_getattr_opt(VM *vm, Value self, Str *name, bool *missing);
 bool ou_type_setattr(VM *vm, Value self, Str *name, Value v);
 Value ou_type_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
+Value ou_type_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames);
+int ou_type_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
 Value ou_object_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames);
 int ou_object_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
 extern const NativeDef ou_new_def;                    /* __new__ of built-in types, bound to the type */
 extern const GetSetDef ou_dict_getset, ou_weakref_getset;
-bool ou_type_fill_dict(VM *vm, Type *t, const TypeDef *def);
-bool ou_compute_mro(VM *vm, Type *t, Value *items_out, uint32_t *n_out);
-void ou_type_add_subclass(VM *vm, Type *base, Type *t);
-void ou_type_remove_subclass(VM *vm, Type *base, Type *t);
-bool ou_type_set_bases(VM *vm, Type *t, Value bases);
+Value ou_type_module_name(VM *vm, Type *t);               /* __module__: owned; V_NULL raised */
+Value ou_type_display(VM *vm, Type *t);               /* "mod.C.D", without "builtins."; a str */
+
+/* ---- type_function.c, type_property.c, type_alias.c ------------------------------------------------------------------------ */
 Value ou_native_desc_new(VM *vm, TypeId kind, const NativeDef *def, Type *owner);
 Value ou_native_bound(VM *vm, const NativeDef *def, Value self, Type *owner);
 Value ou_getset_new(VM *vm, const GetSetDef *def, Type *owner);
-Value ou_type_module(VM *vm, Type *t);                /* __module__: owned; V_NULL raised */
-Value ou_type_qualname(VM *vm, Type *t, bool with_module); /* "mod.C.D", without "builtins." */
+Value ou_member_new(VM *vm, Str *name, Type *owner, uint32_t index);
+Value ou_staticmethod_new(VM *vm, Value f);
+Value ou_classmethod_new(VM *vm, Value f);
 size_t ou_sig_name_len(const char *sig);
+Value ou_union_of(VM *vm, Value a, Value b);          /* a | b for types; V_NOTIMPL if one is none */
+Value ou_mappingproxy_new(VM *vm, Value mapping);
 
 /* ---- weakref.c ------------------------------------------------------------------------------------------------------------ */
+Value ou_weakref_first(VM *vm, Obj *o);               /* o.__weakref__: a reference or None */
 void ou_weakref_object_dies(VM *vm, Obj *o);          /* clears the references to o and runs their callbacks */
 /* For the collector: clears the references to o; those with a callback that live on are retained and pushed on *calls. */
 typedef struct WeakRef {
