@@ -22,7 +22,7 @@ typedef struct EvalEntry {
 typedef struct ThreadState {
     struct ThreadState *next, *prev;
     Value *stack, *stack_end;
-    Value *R, *top, *stack_limit;
+    Value *R, *top, *stack_floor, *stack_limit_real;
     const uint64_t *pc;
     EvalEntry *entry;
     struct Gen *root;
@@ -52,6 +52,7 @@ struct ouro_vm {
     Value *R;              /* registers of the current script frame */
     const uint64_t *pc;    /* its next instruction */
     Value *top;            /* free stack above a heap frame's callers (meaningful while a heap frame is current) */
+    Value *stack_floor;    /* a call window of the current stack frame that grew beyond its registers ends here */
     Value *stack_limit;    /* calls above it go the slow way; NULL asks for attention */
     Value *stack_limit_real; /* what stack_limit is when nothing asks */
     volatile uint32_t attention;
@@ -85,6 +86,7 @@ struct ouro_vm {
     Dict *sysdict;         /* namespace of sys */
     struct { uint32_t version; Str *name; Value value; } method_cache[4096 / 4]; /* type attribute lookups, borrowed */
     struct WeakTable *weakrefs;
+    struct SigTable *sigs;  /* parsed signatures of ou_bind */
     void *module_state[64]; /* per native module, index from stdlib/modules.def; freed by its fini */
     uint32_t seed;          /* string hash seed */
     uint64_t id_counter;    /* task names and the like */
@@ -104,12 +106,30 @@ struct ouro_vm {
     void *write_ud;
     uint32_t caps;
     bool verbose_leaks;
+    /* upward doors of the loop, set when it is loaded (vm/ may not include loop/) */
+    bool (*on_attention)(VM *vm, uint32_t why); /* handles every ATT_* but GC; false: raised */
+    int (*future_leaf)(VM *vm, Value future, Value value, Value exc, Value *out); /* GenResult of awaiting a Future */
 };
 
 VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps); /* boots types, builtins, sys; NULL: no memory */
 void ou_vm_free(VM *vm);                                /* tears everything down; leaks are counted in *vm->... and reported through ou_vm_leaks */
 typedef struct VmLeaks { uint64_t objects, bytes, frames, handles; } VmLeaks;
 void ou_vm_free_report(VM *vm, VmLeaks *out);           /* as ou_vm_free, and says what was left */
+
+/* Hand-over between threads: what the evaluator keeps in the VM for the running one. stack_limit itself is derived. */
+static inline void ou_thread_save(VM *vm)
+{
+    ThreadState *t = vm->thread;
+    t->R = vm->R, t->top = vm->top, t->stack_floor = vm->stack_floor, t->stack_limit_real = vm->stack_limit_real;
+    t->pc = vm->pc, t->entry = vm->entry, t->root = vm->root, t->exc = vm->exc, t->handled = vm->handled, t->c_depth = vm->c_depth;
+}
+static inline void ou_thread_load(VM *vm, ThreadState *t)
+{
+    vm->thread = t;
+    vm->R = t->R, vm->top = t->top, vm->stack_floor = t->stack_floor, vm->stack_limit_real = t->stack_limit_real;
+    vm->pc = t->pc, vm->entry = t->entry, vm->root = t->root, vm->exc = t->exc, vm->handled = t->handled, vm->c_depth = t->c_depth;
+    vm->stack_limit = vm->attention ? NULL : vm->stack_limit_real;
+}
 
 /* Asks the running thread to look at `why` at its next safepoint. Async-signal-safe, any thread. */
 static inline void ou_attention(VM *vm, uint32_t why)
