@@ -33,9 +33,17 @@ typedef struct FrameRef {
 } FrameRef;
 bool ou_frame_current(VM *vm, FrameRef *out);
 bool ou_frame_back(VM *vm, FrameRef *f); /* false: no caller */
+Value ou_frame_locals(VM *vm, const FrameRef *f); /* a fresh dict for functions, else the namespace; owned */
 Dict *ou_current_globals(VM *vm);        /* borrowed; NULL when no script runs */
 Dict *ou_current_builtins(VM *vm);
 Value ou_current_locals(VM *vm);         /* what locals() returns: owned */
 bool ou_safepoint(VM *vm);               /* handles vm->attention; false: an exception is pending. For long-running natives. */
+
+/* Start and end of the evaluator's part of a VM (state.c calls them: boot first of all, fini last), and of a thread. */
+bool ou_eval_boot(VM *vm);
+void ou_eval_fini(VM *vm);
+struct ThreadState;
+bool ou_thread_stack_make(VM *vm, struct ThreadState *t);
+void ou_thread_stack_free(VM *vm, struct ThreadState *t);
 
 #endif

@@ -24,6 +24,12 @@ void ou_gen_finalize(VM *vm, Gen *g);
 Value ou_get_awaitable(VM *vm, Value o);
 bool ou_is_coroutine_like(VM *vm, Value o); /* coroutine, or generator with CO_ITERABLE_COROUTINE, or a native coroutine */
 
+/* anext(it, default): awaits `awaitable`, StopAsyncIteration becomes the default. Owned. */
+Value ou_anext_default(VM *vm, Value awaitable, Value dflt);
+/* The frame that is suspended innermost, or g itself; what it waits for (owned, V_NONE). For cr_await and task dumps. */
+Gen *ou_gen_innermost(Gen *g);
+Value ou_gen_awaiting(VM *vm, Gen *g);
+
 /* Native waits (loop/): a native coroutine object is awaited by a frame like any leaf: the evaluator calls these.
  * step: resumed with value or exception (one of them V_NULL). Returns as GenResult; GEN_YIELD with *out = what to yield. */
 typedef struct NativeCoro NativeCoro;

@@ -129,9 +129,9 @@ typedef struct Gen {
     Value handled;        /* a suspended root: the exception being handled inside (owned) or V_UNBOUND; driven: the driver's */
     uint8_t state;        /* GEN_*; a frame that awaits a linked frame is GEN_SUSPENDED */
     uint8_t kind;         /* T_GENERATOR, T_COROUTINE, T_ASYNC_GENERATOR */
-    uint8_t flags;        /* GEN_F_* */
-    uint8_t pad;
-    uint32_t depth;       /* nesting of drives and awaits, for the recursion limit */
+    uint16_t nregs;       /* size of regs: the function may be gone when it is freed */
+    uint32_t depth : 24;  /* nesting of drives and awaits, for the recursion limit */
+    uint32_t flags : 8;   /* GEN_F_* */
     const Ins *pc;        /* the instruction after the YIELD/AWAIT it is suspended at */
     Value extra;          /* rare things: a dict of name/qualname/origin/hooks, or V_NULL */
     Value fn;             /* R[-2]: Function, owned; V_NONE once it is closed */
@@ -159,6 +159,7 @@ Value ou_method_new(VM *vm, Value func, Value self);                      /* ret
 Value ou_cell_new(VM *vm, Value v);                                       /* retains v */
 Value ou_module_new(VM *vm, const char *name, size_t n);
 Value ou_frame_new(VM *vm, Value func, uint32_t pc, Value back, Value locals); /* back V_NONE, locals V_NULL: none; retains all */
+void ou_code_free_arrays(VM *vm, Code *code);                               /* vm/code.c: consts and all arrays, for the dealloc */
 uint32_t ou_code_line(const Code *c, uint32_t pc);
 Str *ou_code_name_at(const Code *c, uint32_t at);                         /* through sites; borrowed */
 

@@ -1,0 +1,173 @@
+/* What the files of the evaluator share. May be included by vm/ only.
+ *
+ * Stack frame: R[-2] function (owned), R[-1] link = return pc (48 bits) + distance to the caller's R (16 bits), then the
+ * registers. Arguments are already where the callee wants them: its R is the caller's R + A + 2.
+ * Detached frame (called from C or from a heap frame, where no overlap is possible): its link has distance 0 and the address
+ * of a stub instruction; R[-4] is the caller's R, R[-3] the caller's pc.
+ * Everywhere `pc` points behind the running instruction's first word: pc[-1] is the instruction. */
+#ifndef OU_EVAL_H
+#define OU_EVAL_H
+
+#include "runtime/objects/containers.h"
+#include "runtime/objects/errors.h"
+#include "runtime/objects/func.h"
+#include "runtime/objects/state.h"
+#include "runtime/objects/str.h"
+#include "vm/call.h"
+#include "vm/coro.h"
+
+typedef enum OpCode {
+#define OP(name, words, operands, doc) OP_##name,
+#include "vm/opcodes.def"
+    OP_COMPILER_END,
+    OP_BEFORE_SPECIAL = OP_COMPILER_END - 1,
+#include "vm/special.def"
+#undef OP
+    OP_COUNT
+} OpCode;
+
+#define INS_OP(i) ((uint8_t)(i))
+#define INS_A(i) ((uint8_t)((i) >> 8))
+#define INS_B(i) ((uint8_t)((i) >> 16))
+#define INS_C(i) ((uint8_t)((i) >> 24))
+#define INS_BC(i) ((uint16_t)((i) >> 16))
+#define INS_D(i) ((int32_t)((i) >> 32))
+
+#define LINK_PC UINT64_C(0x0000FFFFFFFFFFFF)
+#define LINK_SHIFT 48
+enum { STACK_SLACK = 1024, FRAME_DETACHED = 4, SOFT_LIMIT_FIRST = 4096 };
+
+static inline Function *frame_fn(const Value *R) { return (Function *)v_obj(R[-2]); }
+static inline Code *frame_code(const Value *R) { return frame_fn(R)->code; }
+static inline bool frame_is_heap(const Value *R) { return (frame_code(R)->flags & CO_HEAP_FRAME) != 0; }
+static inline Gen *gen_of(Value *R) { return (Gen *)((char *)R - offsetof(Gen, regs)); }
+static inline uint64_t make_link(const Ins *pc, size_t dist) { return (uint64_t)(uintptr_t)pc | (uint64_t)dist << LINK_SHIFT; }
+static inline const Ins *link_pc(Value link) { return (const Ins *)(uintptr_t)(link & LINK_PC); }
+static inline bool ins_is(const Ins *pc, OpCode op) { return INS_OP(*pc) == op; }
+static inline void ins_rewrite(const Ins *pc, Ins i) { *(Ins *)(uintptr_t)pc = i; }
+
+/* Free stack above the current frame. */
+static inline Value *stack_free(VM *vm)
+{
+    if (!vm->R)
+        return vm->top;
+    if (frame_is_heap(vm->R))
+        return vm->top;
+    Value *p = vm->R + frame_code(vm->R)->nregs;
+    return p < vm->stack_floor ? vm->stack_floor : p;
+}
+
+typedef enum RunResult { RUN_RETURN, RUN_YIELD, RUN_ERROR } RunResult;
+
+extern const Ins ou_stubs[4]; /* HALT, RETH, RETH_INIT */
+enum { STUB_HALT, STUB_RETH, STUB_RETH_INIT };
+
+/* eval.c: runs frames from R, pc until the entry frame returns, the generator driven from C suspends or ends, or an exception
+ * leaves it. `raise`: start by unwinding vm->exc from there. */
+RunResult ou_run(VM *vm, Value *R, const Ins *pc, bool raise, Value *out);
+
+/* unwind.c: finds the handler of vm->exc for the frame R at pc[-1], popping frames. false: the exception leaves this
+ * activation of the evaluator. */
+bool ou_unwind(VM *vm, Value **R, const Ins **pc);
+void ou_release_frame_locals(VM *vm, Value *R, const Code *c);
+
+/* bind_args.c: parameters from arguments. src[0..n + kw) are owned and are moved or released in any case; dest may be src. */
+bool ou_bind_function(VM *vm, Function *fn, Value *src, int n, Tuple *kwnames, Value *dest);
+void ou_code_prepare(Code *c);
+extern const uint8_t ou_op_words[OP_COUNT];
+/* objects/suggest.c: the nearest of names[from..to), or NULL; borrowed */
+Str *ou_suggest_tuple(VM *vm, Str *wrong, Tuple *names, unsigned from, unsigned to);
+
+/* call.c */
+bool ou_stack_check(VM *vm, Value *need); /* slow way of "need > stack_limit": attention, recursion limit; false: raised */
+Value ou_gen_make(VM *vm, Function *fn);  /* a fresh generator object of fn's kind, registers unset */
+void ou_coro_note_origin(VM *vm, Gen *g); /* sys.set_coroutine_origin_tracking_depth: remembers the stack */
+Value ou_callee_text(VM *vm, Value f);    /* "f()" for messages */
+enum { CALL_ERROR, CALL_DONE, CALL_FRAME, CALL_AGAIN };
+/* The general CALL (window at R[a], n arguments, then keyword values for kwnames). CALL_FRAME: *nR is a new frame ready to run;
+ * CALL_AGAIN: the instruction was rewritten, nothing is consumed; CALL_DONE: the result is stored. */
+int ou_call_slow(VM *vm, Value *R, const Ins *pc, unsigned a, unsigned n, Tuple *kwnames, Value **nR);
+int ou_callm_slow(VM *vm, Value *R, const Ins *pc, unsigned a, unsigned n, Tuple *kwnames, Value **nR);
+int ou_call_rare(VM *vm, Value *R, const Ins *pc, Value **nR); /* CALLKW, CALLMKW, CALLEX */
+/* For CALL_I: a new instance of cls if its construction is "allocate, then plain script __init__ of n arguments that returns
+ * None"; V_NULL without exception: it is not. *init is borrowed. */
+Value ou_ctor_instance(VM *vm, Value cls, unsigned n, Value *init);
+bool ou_do_raise(VM *vm, Value *R, Ins i); /* true: what was being handled is raised again, its traceback stays */
+void ou_exc_here(VM *vm, Value *R, const Ins *pc); /* adds the traceback entry of the running instruction to vm->exc */
+
+/* coro.c */
+enum { AWAIT_ERROR, AWAIT_VALUE, AWAIT_FRAME, AWAIT_SUSPEND, AWAIT_THROW };
+/* AWAIT of anything but a fresh coroutine: see eval.c. vm->ret carries the yielded value or what a child frame is sent. */
+int ou_await_begin(VM *vm, Value *R, const Ins *pc, Gen **child);
+void ou_agen_done(VM *vm, Value child); /* an asend/athrow object or the generator itself: its value was delivered */
+GenResult ou_leaf_step(VM *vm, Value leaf, Value value, Value exc, Value *out);
+void ou_gen_mark_closed(VM *vm, Gen *g);
+bool ou_gen_enter(VM *vm, Gen *root, Gen **inner); /* start driving: depth check, links vm->root, swaps vm->handled; false: raised */
+void ou_gen_leave(VM *vm, Gen *root, bool finished); /* the reverse; finished: marks it closed */
+void ou_agen_hooks(VM *vm, Gen *g);
+Value ou_async_gen_anext(VM *vm, Value agen);
+
+/* type_generator.c: shared with type_asyncgen.c */
+Value ou_gen_repr(VM *vm, Value self);
+bool ou_gen_is_running(Gen *g);
+Value ou_gen_get_name(VM *vm, Value self);
+Value ou_gen_get_qualname(VM *vm, Value self);
+bool ou_gen_set_name(VM *vm, Value self, Value v);
+bool ou_gen_set_qualname(VM *vm, Value self, Value v);
+Value ou_gen_get_code(VM *vm, Value self);
+Value ou_gen_get_frame(VM *vm, Value self);
+Value ou_throw_args(VM *vm, const Value *args, int n); /* throw(type, value, tb): an instance, owned */
+void ou_gen_finalize_slot(VM *vm, Obj *o);
+void ou_gen_dealloc(VM *vm, Obj *o);
+void ou_gen_traverse(VM *vm, Obj *o, VisitFn visit, void *arg);
+void ou_gen_clear(VM *vm, Obj *o);
+
+/* slow.c: the general form of instructions; they consume temporaries, store the result and may rewrite the instruction.
+ * false: raised. */
+bool ou_slow_binary(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_binary_imm(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_compare(VM *vm, Value *R, const Ins *pc);
+int ou_slow_jcompare(VM *vm, Value *R, const Ins *pc);     /* truth of the comparison, -1 raised */
+int ou_slow_jcompare_imm(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_getglobal(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_setglobal(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_getname(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_setname(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_delname(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_setattr(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_getitem(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_setitem(VM *vm, Value *R, const Ins *pc);
+int ou_slow_foriter(VM *vm, Value *R, const Ins *pc);      /* 1 value stored, 0 exhausted (iterator released), -1 raised */
+bool ou_slow_unpack(VM *vm, Value *R, const Ins *pc);
+bool ou_slow_misc(VM *vm, Value *R, const Ins *pc);        /* every rarer instruction */
+Str *ou_site_name(Value *R, const Ins *pc);                /* name of the instruction at pc[-1] */
+
+/* A frame that has ended lets go of its function, but remembers the name that its repr shows. The caller releases the result. */
+static inline Value ou_gen_drop_fn(Gen *g)
+{
+    Value fn = g->fn;
+    g->fn = V_NONE;
+    if (g->extra == V_NULL && is_exact(fn, T_FUNCTION))
+        g->extra = retain(v_of(as_function(fn)->qualname));
+    return fn;
+}
+
+static inline void put(VM *vm, Value *R, uint8_t a, Value v) /* write a register of either kind */
+{
+    if (a < frame_code(R)->nlocals) {
+        Value old = R[a];
+        R[a] = v;
+        release(vm, old);
+    } else {
+        R[a] = v;
+    }
+}
+static inline void consume(VM *vm, Value *R, uint8_t r)
+{
+    if (r >= frame_code(R)->nlocals)
+        release(vm, R[r]);
+}
+
+#endif

@@ -1,0 +1,123 @@
+/* Walking the script frames of the running thread, and what depends on the current one: globals, builtins, locals.
+ * Entries: ou_frame_current, ou_frame_back. The walk follows links; where an activation of the evaluator began (a call from
+ * C, a generator resumed from C) it goes on with the frame that was current then. */
+#include "vm/eval.h"
+
+static bool fill(FrameRef *f, Value *R, const Ins *pc)
+{
+    if (!R || !is_exact(R[-2], T_FUNCTION))
+        return false;
+    f->fn = frame_fn(R);
+    f->R = R;
+    f->pc = (uint32_t)(pc - 1 - f->fn->code->code);
+    f->is_heap = frame_is_heap(R);
+    return true;
+}
+
+bool ou_frame_current(VM *vm, FrameRef *out)
+{
+    out->entry = vm->entry;
+    return fill(out, vm->R, vm->pc);
+}
+
+bool ou_frame_back(VM *vm, FrameRef *f)
+{
+    (void)vm;
+    Value *R = f->R;
+    if (f->is_heap) {
+        Gen *g = gen_of(R);
+        if (g->flags & GEN_F_LINKED)
+            return fill(f, g->up.awaiter->regs, g->up.awaiter->pc);
+        if ((g->flags & GEN_F_DRIVEN) && g->up.ret_R)
+            return fill(f, g->up.ret_R, g->ret_pc);
+    } else {
+        Value link = R[-1];
+        if (link >> LINK_SHIFT)
+            return fill(f, R - (link >> LINK_SHIFT), link_pc(link));
+        if (INS_OP(*link_pc(link)) != OP_HALT)
+            return fill(f, (Value *)(uintptr_t)R[-4], (const Ins *)(uintptr_t)R[-3]);
+    }
+    while (f->entry) {
+        EvalEntry *e = f->entry;
+        f->entry = e->prev;
+        if (e->R)
+            return fill(f, e->R, e->pc);
+    }
+    return false;
+}
+
+Dict *ou_current_globals(VM *vm)
+{
+    FrameRef f;
+    return ou_frame_current(vm, &f) ? f.fn->globals : NULL;
+}
+
+Dict *ou_current_builtins(VM *vm)
+{
+    FrameRef f;
+    return ou_frame_current(vm, &f) ? f.fn->builtins : vm->builtins;
+}
+
+static bool add_local(VM *vm, Dict *d, Value name, Value v)
+{
+    if (is_exact(v, T_CELL))
+        v = ((Cell *)v_obj(v))->v;
+    return v == V_UNBOUND || ou_dict_set(vm, d, name, v);
+}
+
+Value ou_frame_locals(VM *vm, const FrameRef *f)
+{
+    Code *c = f->fn->code;
+    if (c->module_kind != CODE_FUNCTION) {
+        Value ns = f->R[0];
+        return retain(ns == V_NONE || ns == V_UNBOUND ? v_of(f->fn->globals) : ns);
+    }
+    Value d = ou_dict_new(vm);
+    if (d == V_NULL)
+        return V_NULL;
+    bool ok = true;
+    for (uint32_t k = 0; ok && k < c->varnames->n; k++) {
+        Value name = c->varnames->items[k];
+        if (ou_str_eq_c(as_str(name), ".0"))
+            continue;
+        /* varnames are in register order: near locals, then the far ones */
+        Value v = k < c->nlocals && k < 256u - c->nfar + (c->nfar == 0) * 256u ? f->R[k] : V_UNBOUND;
+        ok = add_local(vm, as_dict(d), name, v);
+    }
+    for (uint32_t k = 0; ok && c->cellnames && k < c->cellnames->n; k++)
+        ok = add_local(vm, as_dict(d), c->cellnames->items[k], f->R[c->cellregs[k]]);
+    for (uint32_t k = 0; ok && c->freenames && k < c->freenames->n && f->fn->closure; k++)
+        ok = add_local(vm, as_dict(d), c->freenames->items[k], f->fn->closure->items[k]);
+    if (!ok) {
+        release(vm, d);
+        return V_NULL;
+    }
+    return d;
+}
+
+Value ou_current_locals(VM *vm)
+{
+    FrameRef f;
+    if (!ou_frame_current(vm, &f))
+        return ou_raise(vm, E_SYSTEM, "frame does not exist");
+    return ou_frame_locals(vm, &f);
+}
+
+/* Everything that can ask for attention; see ATT_*. The loop's part (signals, the VM's lock) hangs on vm->on_attention. */
+bool ou_safepoint(VM *vm)
+{
+    uint32_t why = __atomic_exchange_n(&vm->attention, 0, __ATOMIC_RELAXED);
+    vm->stack_limit = vm->stack_limit_real;
+    if (why & ATT_GC)
+        ou_gc_maybe(vm);
+    if ((why & ~(uint32_t)ATT_GC) && vm->on_attention)
+        return vm->on_attention(vm, why);
+    if (vm->thread->async_exc != V_NULL) {
+        Value e = vm->thread->async_exc;
+        vm->thread->async_exc = V_NULL;
+        ou_raise_value(vm, e);
+        release(vm, e);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,591 @@
+/* The general form of the hot instructions: what runs when no specialised form's guard holds. Each consumes temporaries, stores
+ * the result, and rewrites the instruction for the types that it saw (quickening).
+ * Entries: ou_slow_*, one per group of instructions; misc.c has the rarer ones. */
+#include "vm/eval.h"
+
+#define A INS_A(i)
+#define B INS_B(i)
+#define C INS_C(i)
+#define D INS_D(i)
+
+static void respecialise(const Ins *pc, OpCode op) { ins_rewrite(pc - 1, (pc[-1] & ~UINT64_C(255)) | op); }
+static void respecialise_d(const Ins *pc, OpCode op, uint32_t d)
+{
+    ins_rewrite(pc - 1, (pc[-1] & UINT64_C(0xFFFFFF00)) | op | (uint64_t)d << 32);
+}
+
+Str *ou_site_name(Value *R, const Ins *pc)
+{
+    const Code *c = frame_code(R);
+    return ou_code_name_at(c, (uint32_t)(pc - 1 - c->code));
+}
+
+/* ---- arithmetic ---- */
+
+typedef struct ArithRow {
+    uint8_t generic, ii, ii_t, ff, ff_t;
+} ArithRow;
+static const ArithRow arith[BIN_COUNT] = { /* ORDER: binop; 0: no such form */
+    [BIN_ADD] = {OP_ADD, OP_ADD_II, OP_ADD_II_T, OP_ADD_FF, OP_ADD_FF_T},
+    [BIN_SUB] = {OP_SUB, OP_SUB_II, OP_SUB_II_T, OP_SUB_FF, OP_SUB_FF_T},
+    [BIN_MUL] = {OP_MUL, OP_MUL_II, OP_MUL_II_T, OP_MUL_FF, OP_MUL_FF_T},
+    [BIN_DIV] = {OP_DIV, OP_DIV_II, OP_DIV_II, OP_DIV_FF, OP_DIV_FF_T},
+    [BIN_FLOORDIV] = {OP_FLOORDIV, OP_FLOORDIV_II, OP_FLOORDIV_II, 0, 0},
+    [BIN_MOD] = {OP_MOD, OP_MOD_II, OP_MOD_II, 0, 0},
+    [BIN_POW] = {OP_POW, 0, 0, 0, 0},
+    [BIN_LSHIFT] = {OP_LSHIFT, OP_LSHIFT_II, OP_LSHIFT_II, 0, 0},
+    [BIN_RSHIFT] = {OP_RSHIFT, OP_RSHIFT_II, OP_RSHIFT_II, 0, 0},
+    [BIN_AND] = {OP_AND, OP_AND_II, OP_AND_II, 0, 0},
+    [BIN_OR] = {OP_OR, OP_OR_II, OP_OR_II, 0, 0},
+    [BIN_XOR] = {OP_XOR, OP_XOR_II, OP_XOR_II, 0, 0},
+    [BIN_MATMUL] = {OP_MATMUL, 0, 0, 0, 0},
+};
+
+static BinOp binop_of(uint8_t op)
+{
+    for (int k = 0; k < BIN_DIVMOD; k++)
+        if (op == arith[k].generic || (op >= OP_COMPILER_END && (op == arith[k].ii || op == arith[k].ii_t || op == arith[k].ff || op == arith[k].ff_t)))
+            return (BinOp)k;
+    return BIN_ADD;
+}
+
+bool ou_slow_binary(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    uint8_t op = INS_OP(i);
+    BinOp bin = op <= OP_MATMUL && op >= OP_ADD ? (BinOp)(op - OP_ADD) : binop_of(op);
+    Value a = R[B], b = R[C], v;
+    unsigned nl = frame_code(R)->nlocals;
+    bool temp = A >= nl || A == B || A == C;
+    const ArithRow *row = &arith[bin];
+    if (are_small(a, b) && row->ii) {
+        uint8_t want = temp ? row->ii_t : row->ii;
+        if (op != want)
+            respecialise(pc, want);
+    } else if (is_float(a) && is_float(b) && row->ff) {
+        uint8_t want = temp ? row->ff_t : row->ff;
+        if (op != want)
+            respecialise(pc, want);
+    } else if (op != row->generic) {
+        respecialise(pc, row->generic);
+    }
+    if (bin == BIN_ADD && is_str(a) && is_str(b)) {
+        /* The left operand may grow in place when nobody else sees it: a dying temporary, or the local that is overwritten. */
+        if (B >= nl) {
+            v = ou_str_append(vm, a, b);
+            if (C >= nl)
+                release(vm, b);
+        } else if (A == B) {
+            R[B] = V_NONE;
+            v = ou_str_append(vm, a, b);
+            if (C >= nl)
+                release(vm, b);
+            if (v == V_NULL)
+                return false;
+            R[A] = v;
+            return true;
+        } else {
+            v = ou_str_concat(vm, a, b);
+            if (C >= nl)
+                release(vm, b);
+        }
+    } else {
+        v = D ? ou_inplace(vm, bin, a, b) : ou_binary(vm, bin, a, b);
+        if (B >= nl)
+            release(vm, a);
+        if (C >= nl)
+            release(vm, b);
+    }
+    if (v == V_NULL)
+        return false;
+    put(vm, R, A, v);
+    return true;
+}
+
+bool ou_slow_binary_imm(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    BinOp bin = (BinOp)(INS_OP(i) - OP_ADDI);
+    Value a = R[B], b = v_smallint(D);
+    Value v;
+    if (is_float(a) && bin <= BIN_DIV && !(bin == BIN_DIV && D == 0)) {
+        double x = v_double(a), y = (double)D;
+        v = v_float_raw(bin == BIN_ADD ? x + y : bin == BIN_SUB ? x - y : bin == BIN_MUL ? x * y : x / y);
+    } else {
+        v = C ? ou_inplace(vm, bin, a, b) : ou_binary(vm, bin, a, b);
+        consume(vm, R, B);
+    }
+    if (v == V_NULL)
+        return false;
+    put(vm, R, A, v);
+    return true;
+}
+
+/* ---- comparison ---- */
+
+bool ou_slow_compare(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value v = ou_compare(vm, R[B], R[C], (CmpOp)(INS_OP(i) - OP_LT));
+    consume(vm, R, B);
+    consume(vm, R, C);
+    if (v == V_NULL)
+        return false;
+    put(vm, R, A, v);
+    return true;
+}
+
+static int compare_truth(VM *vm, Value a, Value b, CmpOp op)
+{
+    if (is_str(a) && is_str(b)) {
+        if (op == CMP_EQ || op == CMP_NE)
+            return (a == b || ou_str_equal(as_str(a), as_str(b))) == (op == CMP_EQ);
+        int o = ou_str_order(as_str(a), as_str(b));
+        return op == CMP_LT ? o < 0 : op == CMP_LE ? o <= 0 : op == CMP_GT ? o > 0 : o >= 0;
+    }
+    Value v = ou_compare(vm, a, b, op);
+    if (v == V_NULL)
+        return -1;
+    if (v == V_TRUE || v == V_FALSE)
+        return v == V_TRUE;
+    int t = ou_truth(vm, v);
+    release(vm, v);
+    return t;
+}
+
+int ou_slow_jcompare(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    uint8_t op = INS_OP(i);
+    Value a = R[A], b = R[B];
+    int t;
+    if (op == OP_JIN) {
+        t = ou_contains(vm, b, a);
+    } else {
+        CmpOp cmp = (CmpOp)(op >= OP_JLT_II && op <= OP_JGE_II   ? op - OP_JLT_II
+                            : op >= OP_JLT_FF && op <= OP_JGE_FF ? op - OP_JLT_FF
+                                                                 : op - OP_JLT);
+        uint8_t want = (uint8_t)(are_small(a, b) ? OP_JLT_II + cmp : is_float(a) && is_float(b) ? OP_JLT_FF + cmp : OP_JLT + cmp);
+        if (op != want)
+            respecialise(pc, want);
+        t = compare_truth(vm, a, b, cmp);
+    }
+    consume(vm, R, A);
+    consume(vm, R, B);
+    return t;
+}
+
+int ou_slow_jcompare_imm(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    uint8_t op = INS_OP(i);
+    CmpOp cmp = (CmpOp)(op >= OP_JNLTI ? op - OP_JNLTI : op - OP_JLTI);
+    Value a = R[A];
+    int64_t k = (int16_t)INS_BC(i);
+    if (is_float(a)) {
+        double x = v_double(a), y = (double)k;
+        switch (cmp) {
+        case CMP_LT: return x < y;
+        case CMP_LE: return x <= y;
+        case CMP_EQ: return x == y;
+        case CMP_NE: return x != y;
+        case CMP_GT: return x > y;
+        default: return x >= y;
+        }
+    }
+    int t = compare_truth(vm, a, v_smallint(k), cmp);
+    consume(vm, R, A);
+    return t;
+}
+
+/* ---- globals and names ---- */
+
+static void raise_name(VM *vm, Str *name)
+{
+    ou_raise(vm, E_NAME, "name '%Q' is not defined", name);
+    if (vm->exc != V_NULL && ou_is_a(vm, vm->exc, E_NAME))
+        set_owned(vm, &((ExcName *)v_obj(vm->exc))->name, retain(v_of(name)));
+}
+
+/* The entry of an interned name; -1 absent, -2 raised. */
+static int64_t find_entry(VM *vm, Dict *d, Str *name) { return ou_dict_find(vm, d, v_of(name), ou_str_hash(vm, name)); }
+
+/* A global or builtin of the frame's function; rewrites to op_m or op_b when it can be cached. Owned. */
+static Value load_global(VM *vm, Value *R, const Ins *pc, Str *name, OpCode op_m, OpCode op_b)
+{
+    Function *f = frame_fn(R);
+    int64_t at = find_entry(vm, f->globals, name);
+    if (at >= 0) {
+        if (at < 0x10000 && op_m)
+            ins_rewrite(pc - 1, (pc[-1] & UINT64_C(0xFF00)) | op_m | (uint64_t)at << 16 | (uint64_t)ou_dict_version(vm, f->globals) << 32);
+        return retain(f->globals->entries[at].value);
+    }
+    if (at == -2)
+        return V_NULL;
+    at = find_entry(vm, f->builtins, name);
+    if (at >= 0) {
+        if (op_b) {
+            respecialise_d(pc, op_b, ou_dict_version(vm, f->globals));
+            ins_rewrite(pc, (Ins)ou_dict_version(vm, f->builtins) | (Ins)at << 32);
+        }
+        return retain(f->builtins->entries[at].value);
+    }
+    if (at == -1)
+        raise_name(vm, name);
+    return V_NULL;
+}
+
+bool ou_slow_getglobal(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    bool temp = A >= frame_code(R)->nlocals;
+    Value v = load_global(vm, R, pc, ou_site_name(R, pc), temp ? OP_GETGLOBAL_M_T : OP_GETGLOBAL_M, temp ? OP_GETGLOBAL_B_T : OP_GETGLOBAL_B);
+    if (v == V_NULL)
+        return false;
+    put(vm, R, A, v);
+    return true;
+}
+
+static bool store_global(VM *vm, Value *R, const Ins *pc, OpCode op_m)
+{
+    Ins i = pc[-1];
+    Dict *d = frame_fn(R)->globals;
+    Str *name = ou_site_name(R, pc);
+    bool ok = ou_dict_set_str(vm, d, name, R[A]);
+    consume(vm, R, A);
+    if (!ok)
+        return false;
+    int64_t at = find_entry(vm, d, name);
+    if (at >= 0 && at < 0x10000 && is_exact(v_of(d), T_DICT))
+        ins_rewrite(pc - 1, (i & UINT64_C(0xFF00)) | op_m | (uint64_t)at << 16 | (uint64_t)ou_dict_version(vm, d) << 32);
+    return true;
+}
+
+bool ou_slow_setglobal(VM *vm, Value *R, const Ins *pc) { return store_global(vm, R, pc, OP_SETGLOBAL_M); }
+
+bool ou_slow_getname(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Str *name = ou_site_name(R, pc);
+    Value v = V_NULL, ns = R[0];
+    bool temp = A >= frame_code(R)->nlocals;
+    if (ns == V_NONE) {
+        v = load_global(vm, R, pc, name, temp ? OP_GETNAME_M : 0, temp ? OP_GETNAME_B : 0);
+    } else {
+        if (is_exact(ns, T_DICT)) {
+            v = ou_dict_get_str(vm, as_dict(ns), name);
+            if (v != V_NULL)
+                retain(v);
+        } else {
+            v = ou_getitem(vm, ns, v_of(name));
+            if (v == V_NULL) {
+                if (!ou_exc_matches(vm, E_KEY))
+                    return false;
+                ou_exc_clear(vm);
+            }
+        }
+        if (v == V_NULL)
+            v = load_global(vm, R, pc, name, 0, 0);
+    }
+    if (v == V_NULL)
+        return false;
+    put(vm, R, A, v);
+    return true;
+}
+
+bool ou_slow_setname(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value ns = R[0];
+    if (ns == V_NONE)
+        return store_global(vm, R, pc, OP_SETNAME_M);
+    Str *name = ou_site_name(R, pc);
+    bool ok = is_exact(ns, T_DICT) ? ou_dict_set_str(vm, as_dict(ns), name, R[A]) : ou_setitem(vm, ns, v_of(name), R[A]);
+    consume(vm, R, A);
+    return ok;
+}
+
+bool ou_slow_delname(VM *vm, Value *R, const Ins *pc)
+{
+    Value ns = R[0];
+    Str *name = ou_site_name(R, pc);
+    if (ns == V_NONE || is_exact(ns, T_DICT)) {
+        int r = ou_dict_del(vm, ns == V_NONE ? frame_fn(R)->globals : as_dict(ns), v_of(name));
+        if (r == 0)
+            raise_name(vm, name);
+        return r > 0;
+    }
+    if (ou_setitem(vm, ns, v_of(name), V_NULL))
+        return true;
+    if (ou_exc_matches(vm, E_KEY)) {
+        ou_exc_clear(vm);
+        raise_name(vm, name);
+    }
+    return false;
+}
+
+/* ---- attributes ---- */
+
+/* The slot of name in o's own storage if reading it needs no more than that: the class's lookup is the standard one and
+ * nothing in the class overrides it. -1 otherwise. */
+static int plain_slot(VM *vm, Type *t, Obj *o, Str *name, bool for_set)
+{
+    if (!t->tail || (for_set ? t->slots.setattr != ou_generic_setattr : t->slots.getattr != ou_generic_getattr))
+        return -1;
+    const Shape *s = vm->shapes[o->shape];
+    if (s->dict_mode)
+        return -1;
+    int at = ou_shape_find(s, name);
+    if (at < 0 || at > 255)
+        return -1;
+    Value d = ou_type_lookup(vm, t, name);
+    if (d != V_NULL && !is_exact(d, T_MEMBER) && is_obj(d) && (for_set || ou_type_of(vm, d)->slots.descr_set) &&
+        ou_type_of(vm, d)->slots.descr_set)
+        return -1;
+    return at;
+}
+
+bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value o = R[B];
+    Str *name = ou_site_name(R, pc);
+    if (is_exact(o, T_MODULE)) {
+        Dict *d = ((Module *)v_obj(o))->dict;
+        int64_t at = find_entry(vm, d, name);
+        if (at >= 0) {
+            respecialise_d(pc, OP_GETATTR_M, ou_dict_version(vm, d));
+            ins_rewrite(pc, (Ins)at);
+        }
+    } else if (is_obj(o)) {
+        Type *t = ou_type_of(vm, o);
+        int at = plain_slot(vm, t, v_obj(o), name, false);
+        if (at >= 0) {
+            name->flags |= STR_CACHED_NAME;
+            bool temp = A >= frame_code(R)->nlocals && A != B;
+            ins_rewrite(pc - 1, (i & UINT64_C(0xFFFF00)) | (temp ? OP_GETATTR_S_T : OP_GETATTR_S) | (uint64_t)at << 24 |
+                                    (uint64_t)v_obj(o)->shape << 32);
+            ins_rewrite(pc, t->tail);
+        }
+    }
+    Value v = ou_getattr(vm, o, name);
+    consume(vm, R, B);
+    if (v == V_NULL)
+        return false;
+    put(vm, R, A, v);
+    return true;
+}
+
+bool ou_slow_setattr(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value o = R[A];
+    Str *name = ou_site_name(R, pc);
+    bool ok;
+    if (is_obj(o)) {
+        Type *t = ou_type_of(vm, o);
+        Obj *p = v_obj(o);
+        int at = plain_slot(vm, t, p, name, true);
+        if (at >= 0) {
+            name->flags |= STR_CACHED_NAME;
+            ins_rewrite(pc - 1, (i & UINT64_C(0xFFFF00)) | OP_SETATTR_S | (uint64_t)at << 24 | (uint64_t)p->shape << 32);
+            ins_rewrite(pc, t->tail);
+        }
+        uint32_t before = p->shape;
+        uint16_t nkeys = vm->shapes[before]->nkeys;
+        ok = ou_setattr(vm, o, name, R[B]);
+        uint32_t after = p->shape;
+        if (ok && at < 0 && after != before && t->tail == offsetof(Instance, tail) && t->slots.setattr == ou_generic_setattr && nkeys < 255) {
+            const Shape *s = vm->shapes[after];
+            if (s->type == t && !s->dict_mode && s->nkeys == nkeys + 1 && s->keys[nkeys] == name && s->parent && s->parent->id == before &&
+                ou_type_lookup(vm, t, name) == V_NULL) {
+                name->flags |= STR_CACHED_NAME;
+                ins_rewrite(pc - 1, (i & UINT64_C(0xFFFF00)) | OP_SETATTR_A | (uint64_t)nkeys << 24 | (uint64_t)before << 32);
+                ins_rewrite(pc, after);
+            }
+        }
+    } else {
+        ok = ou_setattr(vm, o, name, R[B]);
+    }
+    consume(vm, R, B);
+    consume(vm, R, A);
+    return ok;
+}
+
+bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value o = R[B];
+    Str *name = ou_site_name(R, pc);
+    Type *t = ou_type_of(vm, o);
+    if (t->slots.getattr == ou_generic_getattr && !is_exact(o, T_MODULE)) {
+        Value f = ou_type_lookup(vm, t, name);
+        if (f != V_NULL && (is_exact(f, T_FUNCTION) || is_exact(f, T_METHOD_DESC))) {
+            bool own = false;
+            if (t->tail && is_obj(o))
+                own = ou_instance_get(vm, v_obj(o), name) != V_NULL;
+            if (!own) {
+                if (is_obj(o) && !vm->shapes[v_obj(o)->shape]->dict_mode) {
+                    name->flags |= STR_CACHED_NAME;
+                    respecialise_d(pc, OP_GETMETHOD_S, v_obj(o)->shape);
+                    ins_rewrite(pc, f);
+                }
+                if (B < frame_code(R)->nlocals)
+                    retain(o);
+                R[A] = retain(f);
+                R[A + 2] = o;
+                return true;
+            }
+        }
+    } else if (is_exact(o, T_MODULE)) {
+        Dict *d = ((Module *)v_obj(o))->dict;
+        int64_t at = find_entry(vm, d, name);
+        if (at >= 0) {
+            respecialise_d(pc, OP_GETMETHOD_M, ou_dict_version(vm, d));
+            ins_rewrite(pc, (Ins)at);
+        }
+    }
+    Value v = ou_getattr(vm, o, name);
+    consume(vm, R, B);
+    if (v == V_NULL)
+        return false;
+    R[A] = v;
+    R[A + 2] = V_UNBOUND;
+    return true;
+}
+
+/* ---- items ---- */
+
+bool ou_slow_getitem(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value o = R[B], k = R[C];
+    uint8_t want = OP_GETITEM;
+    if (is_small(k) && is_exact(o, T_LIST))
+        want = OP_GETITEM_LI;
+    else if (is_small(k) && is_exact(o, T_TUPLE))
+        want = OP_GETITEM_TI;
+    else if (is_exact(o, T_DICT))
+        want = OP_GETITEM_D;
+    if (INS_OP(i) != want)
+        respecialise(pc, want);
+    Value v = ou_getitem(vm, o, k);
+    consume(vm, R, B);
+    consume(vm, R, C);
+    if (v == V_NULL)
+        return false;
+    put(vm, R, A, v);
+    return true;
+}
+
+bool ou_slow_setitem(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value o = R[A], k = R[B];
+    uint8_t want = is_small(k) && is_exact(o, T_LIST) ? OP_SETITEM_LI : is_exact(o, T_DICT) ? OP_SETITEM_D : OP_SETITEM;
+    if (INS_OP(i) != want)
+        respecialise(pc, want);
+    bool ok = ou_setitem(vm, o, k, R[C]);
+    consume(vm, R, C);
+    consume(vm, R, B);
+    consume(vm, R, A);
+    return ok;
+}
+
+/* ---- iteration ---- */
+
+int ou_slow_foriter(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value it = R[A];
+    uint8_t op = INS_OP(i), want = OP_FORITER;
+    if (is_obj(it)) {
+        switch (v_obj(it)->shape) {
+        case T_RANGE_ITER: want = OP_FORITER_R; break;
+        case T_LIST_ITER: want = OP_FORITER_L; break;
+        case T_TUPLE_ITER: want = OP_FORITER_T; break;
+        case T_GENERATOR: want = OP_FORITER_G; break;
+        }
+    }
+    if (op != want) {
+        respecialise(pc, want);
+        if (want == OP_FORITER_G)
+            return 2;
+    }
+    Type *t = ou_type_of(vm, it);
+    if (!t->slots.next) {
+        ou_raise(vm, E_TYPE, "'%T' object is not an iterator", it);
+        return -1;
+    }
+    Value v = t->slots.next(vm, it);
+    if (v == V_NULL) {
+        if (vm->exc != V_NULL) {
+            if (!ou_exc_matches(vm, E_STOP_ITERATION))
+                return -1;
+            ou_exc_clear(vm);
+        }
+        release(vm, it);
+        return 0;
+    }
+    put(vm, R, B, v);
+    return 1;
+}
+
+bool ou_slow_unpack(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value o = R[A];
+    unsigned n = C, got = 0;
+    if (is_exact(o, T_TUPLE) && as_tuple(o)->n == n && INS_OP(i) == OP_UNPACK)
+        respecialise(pc, OP_UNPACK_T);
+    if (is_exact(o, T_TUPLE) || is_exact(o, T_LIST)) {
+        uint32_t have = is_exact(o, T_TUPLE) ? as_tuple(o)->n : as_list(o)->n;
+        const Value *items = is_exact(o, T_TUPLE) ? as_tuple(o)->items : as_list(o)->items;
+        if (have == n) {
+            for (unsigned k = 0; k < n; k++)
+                R[A + k] = retain(items[k]);
+            release(vm, o);
+            return true;
+        }
+        if (have > n)
+            ou_raise(vm, E_VALUE, "too many values to unpack (expected %d)", (int)n);
+        else
+            ou_raise(vm, E_VALUE, "not enough values to unpack (expected %d, got %d)", (int)n, (int)have);
+        release(vm, o);
+        return false;
+    }
+    Type *t = ou_type_of(vm, o);
+    if (!t->slots.iter && !t->slots.getitem) {
+        ou_raise(vm, E_TYPE, "cannot unpack non-iterable %T object", o);
+        release(vm, o);
+        return false;
+    }
+    Value it = ou_iter(vm, o);
+    release(vm, o);
+    if (it == V_NULL)
+        return false;
+    while (got < n) {
+        Value v = ou_next(vm, it);
+        if (v == V_NULL) {
+            if (vm->exc == V_NULL)
+                ou_raise(vm, E_VALUE, "not enough values to unpack (expected %d, got %d)", (int)n, (int)got);
+            goto fail;
+        }
+        R[A + got++] = v;
+    }
+    Value more = ou_next(vm, it);
+    if (more != V_NULL) {
+        release(vm, more);
+        ou_raise(vm, E_VALUE, "too many values to unpack (expected %d)", (int)n);
+        goto fail;
+    }
+    if (vm->exc != V_NULL)
+        goto fail;
+    release(vm, it);
+    return true;
+fail:
+    for (unsigned k = 0; k < got; k++)
+        release(vm, R[A + k]);
+    release(vm, it);
+    return false;
+}
