@@ -52,6 +52,7 @@ typedef struct Parser {
     uint8_t indents;        /* open INDENTs */
     bool match_block[LEX_MAX_INDENT + 1]; /* this indentation level holds cases */
     AstMod *mod;
+    Expr *piece; /* result of START_PIECE, for diagnose.c */
     union {
         Expr expr;
         Stmt stmt;

@@ -92,6 +92,7 @@
 %type witems {List}
 %type witem {int}
 %type wlist {List}
+%type wwalrus {Ex}
 %type wcore {List}
 %type welem {int}
 %type targets {List}
@@ -107,6 +108,7 @@
 %type pat {Pat}
 %type pats {Pat}
 %type mspat {Pat}
+%type alternatives {Pat}
 %type phead {List}
 %type orpat {List}
 %type closed {Pat}
@@ -146,6 +148,7 @@ input ::= START_FILE stmts(S) END. { ou_build_module(p, &S); }
 input ::= START_EVAL exprs(E) END. { ou_build_expression(p, E); }
 input ::= START_EVAL exprs(E) NEWLINE END. { ou_build_expression(p, E); }
 input ::= START_SINGLE single(S) END. { ou_build_interactive(p, S); }
+input ::= START_PIECE starexprs(E) END. { p->piece = E.e; }
 
 single(A) ::= line(A).
 single(A) ::= compound(S). { A = ou_list_first(p, S, S->pos); }
@@ -259,9 +262,10 @@ wlist(A) ::= yieldexpr(E). { A = ou_list_mark(p, ou_build_with_other(p, E)); }
 wcore(A) ::= welem(M). { A = ou_list_mark(p, M); }
 wcore(A) ::= wcore(A) COMMA welem.
 welem(A) ::= witem(A).
-welem(A) ::= expr(E) WALRUS expr(V). { A = ou_build_with_other(p, ou_build_walrus(p, E, V)); }
+welem(A) ::= wwalrus(E). { A = ou_build_with_other(p, E); }
 welem(A) ::= expr(E) comps(L). { A = ou_build_with_genexp(p, E, L); }
-welem(A) ::= expr(E) WALRUS expr(V) comps(L). { A = ou_build_with_genexp(p, ou_build_walrus(p, E, V), L); }
+welem(A) ::= wwalrus(E) comps(L). { A = ou_build_with_genexp(p, E, L); }
+wwalrus(A) ::= expr(E) WALRUS expr(V). { A = ou_build_walrus(p, E, V); }
 welem(A) ::= STAR(T) bitor(E). { A = ou_build_with_other(p, ou_build_starred(p, T, E)); }
 
 
@@ -353,8 +357,9 @@ phead(A) ::= mspat(P) COMMA. { A = ou_build_first_pat(p, P); }
 phead(A) ::= phead(A) mspat(P) COMMA. { ou_list_push(p, P.p); }
 mspat(A) ::= pat(A).
 mspat(A) ::= STAR(T) NAME(N). { A = ou_build_pat_star(p, T, N); }
-pat(A) ::= orpat(L). { A = ou_build_pat_or(p, L); }
-pat(A) ::= orpat(L) AS NAME(N). { A = ou_build_pat_as(p, ou_build_pat_or(p, L), N); }
+pat(A) ::= alternatives(A).
+pat(A) ::= alternatives(P) AS NAME(N). { A = ou_build_pat_as(p, P, N); }
+alternatives(A) ::= orpat(L). { A = ou_build_pat_or(p, L); }
 orpat(A) ::= closed(P). { A = ou_build_first_pat(p, P); }
 orpat(A) ::= orpat(A) BAR closed(P). { ou_list_push(p, P.p); }
 closed(A) ::= pnum(E). { A = ou_build_pat_value(p, E); }

@@ -158,7 +158,10 @@ Pat ou_build_pat_capture(Parser *p, Tok n)
 
 Ex ou_build_pat_minus(Parser *p, Tok minus, Tok n)
 {
-    return ou_build_unary(p, minus, UNARY_USub, ou_build_number(p, n));
+    Ex r = ou_build_unary(p, minus, UNARY_USub, ou_build_number(p, n));
+    r.e->pos.end_line = n.pos.end_line; /* the lookahead may be further on */
+    r.e->pos.end_col = n.pos.end_col;
+    return r;
 }
 
 Ex ou_build_pat_complex(Parser *p, Ex l, int op, Tok r)
