@@ -76,6 +76,12 @@ def difference(kind, want, got):
     return "\n".join(lines[:60] + more)
 
 
+def normalise(data, folder):
+    """What is printed, without what differs from machine to machine: the script's folder and addresses."""
+    text = data.decode("utf-8", "replace").replace(f"{folder}{os.sep}", "")
+    return re.sub(r"\b0x[0-9a-f]{8,16}\b(?=>)", "0x...", text)
+
+
 def environment(given):
     keep = ("PATH", "HOME", "USER", "PYENV_VERSION", "PYENV_ROOT", "LD_LIBRARY_PATH")
     env = {k: os.environ[k] for k in keep if k in os.environ}
@@ -145,7 +151,7 @@ class ScriptTest(Test):
             code, out, err = execute(self.given.command + [name] + args, self.path.parent if in_folder else folder,
                                      environment(self.given), stdin and stdin.encode(), timeout)
             left = os.listdir(folder)
-        out, err = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+        out, err = normalise(out, self.path.parent), normalise(err, self.path.parent)
         problems = []
         want = int(self.text(".exit") or 0)
         if code != want:

@@ -1,0 +1,3 @@
+def go():
+    return 1 / 0
+go()
