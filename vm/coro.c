@@ -452,8 +452,10 @@ int ou_await_begin(VM *vm, Value *R, const Ins *pc, Gen **out)
     Value *reg = &R[INS_A(pc[-1])], o = *reg, v;
     Gen *me = gen_of(R);
     *out = NULL;
-    if (!is_gen(o))
-        return leaf_result(vm, R, pc, ou_leaf_step(vm, o, V_NONE, V_NULL, &v), v);
+    if (!is_gen(o)) {
+        GenResult r = ou_leaf_step(vm, o, V_NONE, V_NULL, &v);
+        return leaf_result(vm, R, pc, r, v);
+    }
     Gen *g = as_gen(o);
     if (me->depth + 1u > vm->await_limit) {
         ou_raise_recursion(vm, NULL);
@@ -509,7 +511,8 @@ int ou_await_begin(VM *vm, Value *R, const Ins *pc, Gen **out)
         return AWAIT_FRAME;
     vm->R = f->regs;
     vm->pc = f->pc;
-    switch (leaf_result(vm, f->regs, f->pc, ou_leaf_step(vm, *await_reg(f), V_NONE, V_NULL, &v), v)) {
+    GenResult step = ou_leaf_step(vm, *await_reg(f), V_NONE, V_NULL, &v);
+    switch (leaf_result(vm, f->regs, f->pc, step, v)) {
     case AWAIT_VALUE:
         vm->ret = *await_reg(f);
         return AWAIT_FRAME;

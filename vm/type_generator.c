@@ -401,7 +401,8 @@ static void wrapper_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visi
 static Value wrapper_next(VM *vm, Value self)
 {
     Value v;
-    return finish(vm, ou_leaf_step(vm, ((CoroWrapper *)v_obj(self))->coro, V_NONE, V_NULL, &v), v);
+    GenResult r = ou_leaf_step(vm, ((CoroWrapper *)v_obj(self))->coro, V_NONE, V_NULL, &v);
+    return finish(vm, r, v);
 }
 static Value wrapper_send(VM *vm, const Value *args, int n)
 {
