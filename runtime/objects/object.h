@@ -254,6 +254,7 @@ bool ou_generic_setattr(VM *vm, Value o, Str *name, Value v);
 Value ou_instance_get(VM *vm, Obj *o, Str *name);
 bool ou_instance_set(VM *vm, Obj *o, Str *name, Value v);        /* v V_NULL deletes; absent: KeyError-like false without raising */
 Dict *ou_instance_dict(VM *vm, Obj *o);                          /* materialises __dict__ (dict mode); borrowed; NULL raised or no dict */
+Value ou_super_getattr(VM *vm, Value type, Value obj, Str *name); /* super(type, obj).name without making the super object */
 static inline Tail *tail_of(const Type *t, Obj *o) { return (Tail *)((char *)o + t->tail); }
 
 /* ---- shapes (shape.c) --------------------------------------------------------------------------------------------- */

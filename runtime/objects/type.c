@@ -134,7 +134,7 @@ static bool fill_dict(VM *vm, Type *t, const TypeDef *def)
     if (def->slots.make && !add(vm, t, "__new__", 7, ou_native_bound(vm, &ou_new_def, v_of(t), t)))
         return false;
     if ((t->flags & TF_DICT) && !(t->base->flags & TF_DICT) && ou_dict_get_c(vm, t->dict, "__dict__") == V_NULL &&
-        (t->flags & TF_BASE) && !add(vm, t, "__dict__", 8, ou_getset_new(vm, &ou_dict_getset, t)))
+        t->id != T_TYPE && !add(vm, t, "__dict__", 8, ou_getset_new(vm, &ou_dict_getset, t)))
         return false;
     Value doc = def->doc ? ou_str_c(vm, def->doc) : V_NONE;
     return ou_dict_get_c(vm, t->dict, "__doc__") != V_NULL ? (xrelease(vm, doc), true) : add(vm, t, "__doc__", 7, doc);
