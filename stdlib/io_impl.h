@@ -1,0 +1,43 @@
+/* What the files of `_io` share. May be included by stdlib/mod_io*.c only. */
+#ifndef OU_STDLIB_IO_IMPL_H
+#define OU_STDLIB_IO_IMPL_H
+
+#include "stdlib/io.h"
+
+/* The types, per VM; borrowed: the module's namespace and the record's `module` keep them alive. */
+typedef struct IoState {
+    Value module; /* owned: the module object, so that the types outlive `del sys.modules["_io"]` */
+    Type *iobase, *rawbase, *bufbase, *textbase;
+    Type *fileio, *reader, *writer, *random, *text, *stringio, *bytesio;
+    Type *unsupported;
+} IoState;
+IoState *ou_io_state(VM *vm); /* NULL: raised */
+
+enum { IO_BUFFER = 8192, IO_CHUNK = 8192 };
+enum { CODEC_UTF8, CODEC_ASCII, CODEC_LATIN1, CODEC_OTHER };
+enum { NL_UNIVERSAL /* None */, NL_EMPTY, NL_LF, NL_CR, NL_CRLF };
+
+extern const TypeDef ou_io_iobase_def, ou_io_rawbase_def, ou_io_bufbase_def, ou_io_textbase_def, ou_io_fileio_def, ou_io_reader_def,
+    ou_io_writer_def, ou_io_random_def, ou_io_text_def, ou_io_stringio_def, ou_io_bytesio_def;
+
+/* mod_io_base.c */
+Value ou_io_unsupported(VM *vm, const char *what); /* raises io.UnsupportedOperation */
+Value ou_io_closed(VM *vm);                        /* raises "I/O operation on closed file." */
+/* A size argument: not given, None or negative: -1. */
+bool ou_io_size(VM *vm, Value v, int64_t *out);
+
+/* mod_io_bytes.c */
+Value ou_io_bytefile_new(VM *vm, Type *type, int fd, Value name, Value mode, bool closefd);
+bool ou_io_flush_bytes(VM *vm, ByteFile *f);
+bool ou_io_write_bytes(VM *vm, ByteFile *f, const uint8_t *p, size_t n);
+int64_t ou_io_fill(VM *vm, ByteFile *f);           /* more read-ahead: bytes got, 0 end, -1 raised */
+bool ou_io_seek_bytes(VM *vm, ByteFile *f, int64_t offset, int whence, int64_t *pos);
+bool ou_io_close_bytes(VM *vm, ByteFile *f);
+bool ou_io_tell_bytes(VM *vm, ByteFile *f, int64_t *pos);
+
+/* mod_io_text.c */
+Value ou_io_textfile_new(VM *vm, Type *type, Value bytes, Value encoding, Value errors, Value newline, bool line_buffering,
+                         bool write_through);
+bool ou_io_newline(VM *vm, Value v, uint8_t *out);
+
+#endif

@@ -1,0 +1,822 @@
+/* Byte files: FileIO, BufferedReader, BufferedWriter and BufferedRandom over a file descriptor, all one struct.
+ * The one thing to know: the buffer holds either unread bytes (reading) or pending ones (writing), never both; going from one to
+ * the other flushes or seeks back. A raw file (FileIO) has no buffer and makes one system call per request. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/objects/bytes.h"
+#include "runtime/objects/gc.h"
+#include "stdlib/fspath.h"
+#include "stdlib/io_impl.h"
+#include "vm/call.h"
+
+static ByteFile *self_of(Value v) { return (ByteFile *)v_obj(v); }
+
+/* ---- system calls ------------------------------------------------------------------------------------------------------ */
+
+static ssize_t sys_read(VM *vm, ByteFile *f, void *p, size_t n)
+{
+    for (;;) {
+        ou_blocking_begin(vm);
+        ssize_t got = read(f->fd, p, n);
+        int err = errno;
+        ou_blocking_end(vm);
+        if (got >= 0)
+            return got;
+        if (err == EINTR) {
+            if (!ou_safepoint(vm))
+                return -1;
+            if (f->fd < 0)
+                return ou_io_closed(vm), -1;
+            continue;
+        }
+        if (err == EAGAIN)
+            return -2;
+        ou_raise_errno(vm, err, V_NULL);
+        return -1;
+    }
+}
+
+static ssize_t sys_write(VM *vm, ByteFile *f, const void *p, size_t n)
+{
+    for (;;) {
+        ou_blocking_begin(vm);
+        ssize_t put = write(f->fd, p, n);
+        int err = errno;
+        ou_blocking_end(vm);
+        if (put >= 0)
+            return put;
+        if (err == EINTR) {
+            if (!ou_safepoint(vm))
+                return -1;
+            if (f->fd < 0)
+                return ou_io_closed(vm), -1;
+            continue;
+        }
+        if (err == EAGAIN && f->raw)
+            return -2;
+        ou_raise_errno(vm, err, V_NULL);
+        return -1;
+    }
+}
+
+/* Standard streams of a host that wants the output itself. */
+static bool to_host(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
+{
+    if (!vm->write || (f->fd != 1 && f->fd != 2) || f->closefd)
+        return false;
+    vm->write(vm->write_ud, f->fd, (const char *)p, n);
+    return true;
+}
+
+static bool write_all(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
+{
+    if (n == 0 || to_host(vm, f, p, n))
+        return true;
+    while (n) {
+        ssize_t put = sys_write(vm, f, p, n);
+        if (put < 0)
+            return false;
+        p += put;
+        n -= (size_t)put;
+    }
+    return true;
+}
+
+/* ---- the buffer ------------------------------------------------------------------------------------------------------------ */
+
+static bool need_buffer(VM *vm, ByteFile *f)
+{
+    if (f->buf)
+        return true;
+    if (!f->cap)
+        f->cap = IO_BUFFER;
+    f->buf = ou_alloc(&vm->heap, f->cap);
+    if (!f->buf)
+        ou_raise_memory(vm);
+    return f->buf != NULL;
+}
+
+bool ou_io_flush_bytes(VM *vm, ByteFile *f)
+{
+    if (!f->writing || f->end == 0)
+        return true;
+    uint32_t n = f->end, done = 0;
+    if (to_host(vm, f, f->buf, n)) {
+        f->end = 0;
+        return true;
+    }
+    while (done < n) {
+        ssize_t put = sys_write(vm, f, f->buf + done, n - done);
+        if (put < 0) { /* what was written must not be written again */
+            memmove(f->buf, f->buf + done, n - done);
+            f->end = n - done;
+            return false;
+        }
+        done += (uint32_t)put;
+    }
+    f->end = 0;
+    return true;
+}
+
+/* Gives the bytes that were read ahead back to the system's file position. */
+static bool stop_reading(VM *vm, ByteFile *f)
+{
+    if (f->writing || f->pos == f->end) {
+        f->pos = f->writing ? f->pos : 0;
+        f->end = f->writing ? f->end : 0;
+        return true;
+    }
+    int64_t ahead = (int64_t)f->end - f->pos;
+    f->pos = f->end = 0;
+    if (lseek(f->fd, -ahead, SEEK_CUR) < 0 && errno != ESPIPE)
+        return ou_raise_errno(vm, errno, V_NULL), false;
+    return true;
+}
+
+static bool start_reading(VM *vm, ByteFile *f)
+{
+    if (f->writing) {
+        if (!ou_io_flush_bytes(vm, f))
+            return false;
+        f->writing = false;
+        f->pos = f->end = 0;
+    }
+    return true;
+}
+
+bool ou_io_write_bytes(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
+{
+    if (!f->writing) {
+        if (!stop_reading(vm, f))
+            return false;
+        f->writing = true;
+    }
+    if (!need_buffer(vm, f))
+        return false;
+    if (n > f->cap - f->end) {
+        if (!ou_io_flush_bytes(vm, f))
+            return false;
+        if (n >= f->cap)
+            return write_all(vm, f, p, n);
+    }
+    memcpy(f->buf + f->end, p, n);
+    f->end += (uint32_t)n;
+    return true;
+}
+
+int64_t ou_io_fill(VM *vm, ByteFile *f)
+{
+    if (!start_reading(vm, f) || !need_buffer(vm, f))
+        return -1;
+    if (f->pos > 0) {
+        memmove(f->buf, f->buf + f->pos, f->end - f->pos);
+        f->end -= f->pos;
+        f->pos = 0;
+    }
+    if (f->end == f->cap)
+        return 0;
+    ssize_t got = sys_read(vm, f, f->buf + f->end, f->cap - f->end);
+    if (got > 0)
+        f->end += (uint32_t)got;
+    return got;
+}
+
+bool ou_io_tell_bytes(VM *vm, ByteFile *f, int64_t *pos)
+{
+    off_t p = lseek(f->fd, 0, SEEK_CUR);
+    if (p < 0)
+        return ou_raise_errno(vm, errno, V_NULL), false;
+    *pos = f->writing ? p + f->end : p - (f->end - f->pos);
+    return true;
+}
+
+bool ou_io_seek_bytes(VM *vm, ByteFile *f, int64_t offset, int whence, int64_t *pos)
+{
+    if (f->writing) {
+        if (!ou_io_flush_bytes(vm, f))
+            return false;
+    } else if (f->end > f->pos) {
+        if (whence == SEEK_CUR)
+            offset -= (int64_t)(f->end - f->pos);
+    }
+    off_t p = lseek(f->fd, offset, whence);
+    if (p < 0)
+        return ou_raise_errno(vm, errno, V_NULL), false;
+    f->pos = f->end = 0;
+    *pos = p;
+    return true;
+}
+
+bool ou_io_close_bytes(VM *vm, ByteFile *f)
+{
+    if (f->closed)
+        return true;
+    bool ok = f->fd < 0 || ou_io_flush_bytes(vm, f);
+    Value exc = ok ? V_NULL : ou_exc_take(vm);
+    f->closed = true;
+    ou_free(&vm->heap, f->buf, f->cap);
+    f->buf = NULL;
+    f->pos = f->end = 0;
+    int fd = f->fd;
+    f->fd = -1;
+    if (fd >= 0 && f->closefd && close(fd) < 0 && ok) {
+        ou_raise_errno(vm, errno, V_NULL);
+        return false;
+    }
+    if (!ok)
+        ou_exc_restore(vm, exc);
+    return ok;
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------------------- */
+
+Value ou_io_bytefile_new(VM *vm, Type *type, int fd, Value name, Value mode, bool closefd)
+{
+    ByteFile *f = ou_new(vm, type, 0);
+    if (!f)
+        return V_NULL;
+    f->fd = fd;
+    f->closefd = closefd;
+    f->name = retain(name);
+    f->mode = retain(mode);
+    const char *m = as_str(mode)->data;
+    f->readable = strchr(m, 'r') || strchr(m, '+');
+    f->writable = strchr(m, 'w') || strchr(m, 'a') || strchr(m, 'x') || strchr(m, '+');
+    f->append = strchr(m, 'a') != NULL;
+    return v_of(f);
+}
+
+static void byte_dealloc(VM *vm, Obj *o)
+{
+    ByteFile *f = (ByteFile *)o;
+    if (!f->closed) {
+        Value exc = ou_exc_take(vm);
+        if (!ou_io_close_bytes(vm, f))
+            ou_exc_clear(vm);
+        vm->exc = exc;
+    }
+    ou_free(&vm->heap, f->buf, f->buf ? f->cap : 0);
+    xrelease(vm, f->name);
+    xrelease(vm, f->mode);
+    ou_finish_dealloc(vm, o, 0);
+}
+
+static void byte_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
+{
+    ou_visit(vm, ((ByteFile *)o)->name, visit, arg);
+}
+
+/* ---- checks ---------------------------------------------------------------------------------------------------------------------- */
+
+static bool check_open(VM *vm, ByteFile *f, const char *doing)
+{
+    if (!f->closed)
+        return true;
+    if (doing && !f->raw)
+        ou_raise(vm, E_VALUE, "%s closed file", doing);
+    else
+        ou_raise(vm, E_VALUE, "I/O operation on closed file%s", f->raw ? "" : ".");
+    return false;
+}
+
+static bool check_read(VM *vm, ByteFile *f, const char *doing)
+{
+    if (!check_open(vm, f, doing))
+        return false;
+    if (!f->readable)
+        ou_io_unsupported(vm, f->raw ? "File not open for reading" : "read");
+    return f->readable;
+}
+
+static bool check_write(VM *vm, ByteFile *f)
+{
+    if (!check_open(vm, f, "write to"))
+        return false;
+    if (!f->writable)
+        ou_io_unsupported(vm, f->raw ? "File not open for writing" : "write");
+    return f->writable;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct Grow {
+    uint8_t *p;
+    size_t n, cap;
+} Grow;
+
+static bool grow(VM *vm, Grow *g, size_t more)
+{
+    if (g->n + more <= g->cap)
+        return true;
+    size_t cap = g->cap ? g->cap * 2 : 512;
+    while (cap < g->n + more)
+        cap *= 2;
+    uint8_t *p = ou_realloc(&vm->heap, g->p, g->cap, cap);
+    if (!p) {
+        ou_raise_memory(vm);
+        return false;
+    }
+    g->p = p;
+    g->cap = cap;
+    return true;
+}
+
+static Value grow_take(VM *vm, Grow *g, bool ok)
+{
+    Value r = ok ? ou_bytes_new(vm, g->p ? g->p : (uint8_t *)"", g->n) : V_NULL;
+    ou_free(&vm->heap, g->p, g->cap);
+    return r;
+}
+
+static Value read_all(VM *vm, ByteFile *f)
+{
+    Grow g = {0};
+    bool ok = start_reading(vm, f);
+    struct stat st;
+    if (ok && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        off_t at = lseek(f->fd, 0, SEEK_CUR);
+        if (at >= 0 && at < st.st_size)
+            ok = grow(vm, &g, (size_t)(st.st_size - at) + (f->end - f->pos) + 1);
+    }
+    if (ok && f->end > f->pos) {
+        ok = grow(vm, &g, f->end - f->pos);
+        if (ok) {
+            memcpy(g.p, f->buf + f->pos, f->end - f->pos);
+            g.n = f->end - f->pos;
+            f->pos = f->end = 0;
+        }
+    }
+    bool blocked = false;
+    while (ok) {
+        ok = grow(vm, &g, g.cap - g.n > 256 ? 1 : IO_BUFFER);
+        ssize_t got = ok ? sys_read(vm, f, g.p + g.n, g.cap - g.n) : -1;
+        if (got == -1)
+            ok = false;
+        blocked = got == -2;
+        if (got <= 0)
+            break;
+        g.n += (size_t)got;
+    }
+    if (ok && blocked && g.n == 0) {
+        grow_take(vm, &g, false);
+        return V_NONE;
+    }
+    return grow_take(vm, &g, ok);
+}
+
+static Value read_raw(VM *vm, ByteFile *f, int64_t n)
+{
+    if (n > 0x7ffff000)
+        n = 0x7ffff000;
+    Grow g = {0};
+    bool ok = grow(vm, &g, (size_t)n + 1);
+    ssize_t got = ok ? sys_read(vm, f, g.p, (size_t)n) : -1;
+    if (got == -2) {
+        grow_take(vm, &g, false);
+        return V_NONE;
+    }
+    if (got > 0)
+        g.n = (size_t)got;
+    return grow_take(vm, &g, got >= 0);
+}
+
+static Value read_n(VM *vm, ByteFile *f, int64_t n)
+{
+    if (!start_reading(vm, f))
+        return V_NULL;
+    if (f->end - f->pos >= n) {
+        Value r = ou_bytes_new(vm, f->buf ? f->buf + f->pos : (uint8_t *)"", (size_t)n);
+        f->pos += (uint32_t)n;
+        return r;
+    }
+    Grow g = {0};
+    bool ok = true;
+    while (ok && (int64_t)g.n < n) {
+        if (f->pos == f->end) {
+            int64_t got = ou_io_fill(vm, f);
+            if (got == -1)
+                ok = false;
+            if (got <= 0)
+                break;
+        }
+        size_t part = f->end - f->pos;
+        if (part > (size_t)n - g.n)
+            part = (size_t)n - g.n;
+        ok = grow(vm, &g, part);
+        if (ok) {
+            memcpy(g.p + g.n, f->buf + f->pos, part);
+            g.n += part;
+            f->pos += (uint32_t)part;
+        }
+    }
+    return grow_take(vm, &g, ok);
+}
+
+static Value byte_read(VM *vm, const Value *args, int n)
+{
+    ByteFile *f = self_of(args[0]);
+    if (!check_read(vm, f, "read of"))
+        return V_NULL;
+    int64_t size = -1;
+    if (n > 1 && args[1] != V_NONE) {
+        if (!ou_type_of(vm, args[1])->slots.to_index && !ou_is_intlike(vm, args[1]))
+            return ou_raise(vm, E_TYPE, "argument should be integer or None, not '%T'", args[1]);
+        if (!ou_index_i64(vm, args[1], &size))
+            return V_NULL;
+        if (size < -1 && !f->raw)
+            return ou_raise(vm, E_VALUE, "read length must be non-negative or -1");
+    }
+    if (size < 0)
+        return read_all(vm, f);
+    return f->raw && f->pos == f->end ? read_raw(vm, f, size) : read_n(vm, f, size);
+}
+
+static Value byte_readall(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return check_open(vm, self_of(args[0]), NULL) ? read_all(vm, self_of(args[0])) : V_NULL;
+}
+
+static Value byte_read1(VM *vm, const Value *args, int n)
+{
+    ByteFile *f = self_of(args[0]);
+    int64_t size = -1;
+    if (!check_read(vm, f, "read of") || (n > 1 && !ou_io_size(vm, args[1], &size)))
+        return V_NULL;
+    if (f->pos == f->end && ou_io_fill(vm, f) == -1)
+        return V_NULL;
+    int64_t have = f->end - f->pos;
+    if (size >= 0 && size < have)
+        have = size;
+    Value r = ou_bytes_new(vm, f->buf + f->pos, (size_t)have);
+    f->pos += (uint32_t)have;
+    return r;
+}
+
+static Value byte_peek(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    ByteFile *f = self_of(args[0]);
+    if (!check_read(vm, f, "peek of") || !start_reading(vm, f))
+        return V_NULL;
+    if (f->pos == f->end && ou_io_fill(vm, f) == -1)
+        return V_NULL;
+    return ou_bytes_new(vm, f->buf + f->pos, f->end - f->pos);
+}
+
+static Value byte_readinto(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    ByteFile *f = self_of(args[0]);
+    Buffer b;
+    if (!check_read(vm, f, "read of") || !ou_buffer_get(vm, args[1], &b, true))
+        return V_NULL;
+    size_t done = 0;
+    bool ok = start_reading(vm, f);
+    while (ok && done < (size_t)b.n) {
+        if (f->pos < f->end) {
+            size_t part = f->end - f->pos;
+            if (part > (size_t)b.n - done)
+                part = (size_t)b.n - done;
+            memcpy(b.p + done, f->buf + f->pos, part);
+            f->pos += (uint32_t)part;
+            done += part;
+            continue;
+        }
+        ssize_t got = sys_read(vm, f, b.p + done, (size_t)b.n - done);
+        ok = got != -1;
+        if (got <= 0)
+            break;
+        done += (size_t)got;
+        if (f->raw)
+            break;
+    }
+    ou_buffer_release(vm, &b);
+    return ok ? ou_int(vm, (int64_t)done) : V_NULL;
+}
+
+static Value read_line(VM *vm, ByteFile *f, int64_t limit)
+{
+    Grow g = {0};
+    bool ok = start_reading(vm, f), found = false;
+    while (ok && !found && (limit < 0 || (int64_t)g.n < limit)) {
+        if (f->pos == f->end) {
+            int64_t got = ou_io_fill(vm, f);
+            if (got == -1)
+                ok = false;
+            if (got <= 0)
+                break;
+        }
+        size_t have = f->end - f->pos;
+        if (limit >= 0 && have > (size_t)limit - g.n)
+            have = (size_t)limit - g.n;
+        uint8_t *nl = memchr(f->buf + f->pos, '\n', have);
+        if (nl) {
+            have = (size_t)(nl - (f->buf + f->pos)) + 1;
+            found = true;
+        }
+        ok = grow(vm, &g, have);
+        if (ok) {
+            memcpy(g.p + g.n, f->buf + f->pos, have);
+            g.n += have;
+            f->pos += (uint32_t)have;
+        }
+    }
+    return grow_take(vm, &g, ok);
+}
+
+static Value byte_readline(VM *vm, const Value *args, int n)
+{
+    ByteFile *f = self_of(args[0]);
+    int64_t limit = -1;
+    if (!check_read(vm, f, "readline of") || (n > 1 && !ou_io_size(vm, args[1], &limit)))
+        return V_NULL;
+    return read_line(vm, f, limit);
+}
+
+static Value byte_next(VM *vm, Value self)
+{
+    ByteFile *f = self_of(self);
+    if (!check_read(vm, f, "readline of"))
+        return V_NULL;
+    Value line = read_line(vm, f, -1);
+    if (line != V_NULL && as_bytes(line)->n == 0) {
+        release(vm, line);
+        return V_NULL;
+    }
+    return line;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------------------ */
+
+static Value byte_write(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    ByteFile *f = self_of(args[0]);
+    if (!check_write(vm, f))
+        return V_NULL;
+    if (ou_is_a(vm, args[1], T_STR))
+        return ou_raise(vm, E_TYPE, "a bytes-like object is required, not 'str'");
+    Buffer b;
+    if (!ou_buffer_get(vm, args[1], &b, false))
+        return V_NULL;
+    int64_t done = b.n;
+    bool ok = true;
+    if (f->raw && !to_host(vm, f, b.p, (size_t)b.n)) {
+        done = sys_write(vm, f, b.p, (size_t)b.n);
+        ok = done != -1;
+    } else if (!f->raw) {
+        ok = ou_io_write_bytes(vm, f, b.p, (size_t)b.n);
+    }
+    ou_buffer_release(vm, &b);
+    return !ok ? V_NULL : done == -2 ? V_NONE : ou_int(vm, done);
+}
+
+static Value byte_flush(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    ByteFile *f = self_of(args[0]);
+    return check_open(vm, f, "flush of") && ou_io_flush_bytes(vm, f) ? V_NONE : V_NULL;
+}
+
+static Value byte_close(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return ou_io_close_bytes(vm, self_of(args[0])) ? V_NONE : V_NULL;
+}
+
+static Value byte_seek(VM *vm, const Value *args, int n)
+{
+    ByteFile *f = self_of(args[0]);
+    int64_t offset, whence = 0, pos;
+    if (!check_open(vm, f, "seek of") || !ou_index_i64(vm, args[1], &offset) || (n > 2 && !ou_index_i64(vm, args[2], &whence)))
+        return V_NULL;
+    if (whence < 0 || whence > 4)
+        return ou_raise(vm, E_VALUE, "whence value %ld unsupported", whence);
+    return ou_io_seek_bytes(vm, f, offset, (int)whence, &pos) ? ou_int(vm, pos) : V_NULL;
+}
+
+static Value byte_tell(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int64_t pos;
+    return check_open(vm, self_of(args[0]), NULL) && ou_io_tell_bytes(vm, self_of(args[0]), &pos) ? ou_int(vm, pos) : V_NULL;
+}
+
+static Value byte_truncate(VM *vm, const Value *args, int n)
+{
+    ByteFile *f = self_of(args[0]);
+    int64_t size;
+    if (!check_write(vm, f) || !ou_io_flush_bytes(vm, f))
+        return V_NULL;
+    if (n > 1 && args[1] != V_NONE) {
+        if (!ou_index_i64(vm, args[1], &size))
+            return V_NULL;
+    } else if (!ou_io_tell_bytes(vm, f, &size)) {
+        return V_NULL;
+    }
+    if (ftruncate(f->fd, size) < 0)
+        return ou_raise_errno(vm, errno, V_NULL);
+    return ou_int(vm, size);
+}
+
+static Value byte_detach(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    ByteFile *f = self_of(args[0]);
+    IoState *st = ou_io_state(vm);
+    if (!st || !check_open(vm, f, NULL) || !ou_io_flush_bytes(vm, f) || !stop_reading(vm, f))
+        return V_NULL;
+    Value raw = ou_io_bytefile_new(vm, st->fileio, f->fd, f->name, f->mode, f->closefd);
+    if (raw == V_NULL)
+        return V_NULL;
+    self_of(raw)->raw = true;
+    f->fd = -1;
+    f->closed = true;
+    return raw;
+}
+
+/* A FileIO over the same descriptor that does not close it: buffered files have no raw object of their own. */
+static Value byte_get_raw(VM *vm, Value self)
+{
+    ByteFile *f = self_of(self);
+    IoState *st = ou_io_state(vm);
+    if (!st)
+        return V_NULL;
+    Value raw = ou_io_bytefile_new(vm, st->fileio, f->fd, f->name, f->mode, false);
+    if (raw != V_NULL) {
+        self_of(raw)->raw = true;
+        self_of(raw)->closed = f->closed;
+    }
+    return raw;
+}
+
+/* ---- queries ------------------------------------------------------------------------------------------------------------------------- */
+
+static Value byte_fileno(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    ByteFile *f = self_of(args[0]);
+    return check_open(vm, f, NULL) ? v_smallint(f->fd) : V_NULL;
+}
+
+static Value byte_isatty(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    ByteFile *f = self_of(args[0]);
+    return check_open(vm, f, NULL) ? v_bool(isatty(f->fd)) : V_NULL;
+}
+
+static Value byte_readable(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return check_open(vm, self_of(args[0]), NULL) ? v_bool(self_of(args[0])->readable) : V_NULL;
+}
+
+static Value byte_writable(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return check_open(vm, self_of(args[0]), NULL) ? v_bool(self_of(args[0])->writable) : V_NULL;
+}
+
+static Value byte_seekable(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    ByteFile *f = self_of(args[0]);
+    return check_open(vm, f, NULL) ? v_bool(lseek(f->fd, 0, SEEK_CUR) >= 0) : V_NULL;
+}
+
+static Value byte_get_closed(VM *vm, Value self)
+{
+    (void)vm;
+    return v_bool(self_of(self)->closed);
+}
+static Value byte_get_name(VM *vm, Value self)
+{
+    (void)vm;
+    return retain(self_of(self)->name);
+}
+static bool byte_set_name(VM *vm, Value self, Value v)
+{
+    set_owned(vm, &self_of(self)->name, v == V_NULL ? V_NONE : retain(v));
+    return true;
+}
+static Value byte_get_mode(VM *vm, Value self)
+{
+    (void)vm;
+    return retain(self_of(self)->mode);
+}
+static Value byte_get_closefd(VM *vm, Value self)
+{
+    (void)vm;
+    return v_bool(self_of(self)->closefd);
+}
+
+static Value byte_repr(VM *vm, Value self)
+{
+    ByteFile *f = self_of(self);
+    if (f->raw && f->closed)
+        return ou_str_format(vm, "<_io.FileIO [closed]>");
+    if (f->raw)
+        return ou_str_format(vm, "<_io.FileIO name=%R mode=%R closefd=%s>", f->name, f->mode, f->closefd ? "True" : "False");
+    return ou_str_format(vm, "<_io.%U name=%R>", v_of(ou_type_of(vm, self)->name), f->name);
+}
+
+/* FileIO(file, mode='r', closefd=True, opener=None): open() without a buffer. */
+static Value fileio_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
+{
+    Value a[4];
+    if (!ou_bind(vm, "FileIO(file, mode='r', closefd=True, opener=None)", args, n, kwnames, a))
+        return V_NULL;
+    Value mode = a[1] == V_NULL ? ou_str_c(vm, "rb") : ou_str_format(vm, strchr(as_str(a[1])->data, 'b') ? "%S" : "%Sb", a[1]);
+    if (mode == V_NULL)
+        return V_NULL;
+    Value open_args[8] = {a[0], mode, V_INT0, V_NULL, V_NULL, V_NULL, a[2], a[3]};
+    Value f = ou_io_open(vm, open_args, 8);
+    release(vm, mode);
+    if (f != V_NULL && cls != ou_type_of(vm, f)) { /* a subclass: an object of its own takes the descriptor over */
+        ByteFile *from = self_of(f);
+        Value g = ou_io_bytefile_new(vm, cls, from->fd, from->name, from->mode, from->closefd);
+        if (g != V_NULL) {
+            self_of(g)->raw = true;
+            from->fd = -1;
+            from->closed = true;
+        }
+        release(vm, f);
+        f = g;
+    }
+    return f;
+}
+
+/* BufferedReader(raw) and friends: over a FileIO they take a second descriptor object with the raw file kept open by name. */
+static Value buffered_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
+{
+    Value a[2];
+    if (!ou_bind(vm, "BufferedReader(raw, buffer_size=8192)", args, n, kwnames, a))
+        return V_NULL;
+    IoState *st = ou_io_state(vm);
+    if (!st)
+        return V_NULL;
+    if (!ou_is_subtype(ou_type_of(vm, a[0]), st->fileio))
+        return ou_io_unsupported(vm, "only a FileIO can be buffered");
+    ByteFile *raw = self_of(a[0]);
+    int64_t size = IO_BUFFER;
+    if (a[1] != V_NULL && !ou_index_i64(vm, a[1], &size))
+        return V_NULL;
+    if (size <= 0)
+        return ou_raise(vm, E_VALUE, "buffer size must be strictly positive");
+    Value f = ou_io_bytefile_new(vm, cls, raw->fd, raw->name, raw->mode, raw->closefd);
+    if (f != V_NULL) {
+        raw->closefd = false; /* the buffered file closes the descriptor */
+        self_of(f)->cap = (uint32_t)(size > (1 << 30) ? 1 << 30 : size);
+    }
+    return f;
+}
+
+static int keep_made(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
+{
+    (void)vm;
+    (void)self;
+    (void)args;
+    (void)n;
+    (void)kwnames;
+    return 0;
+}
+
+#define COMMON_METHODS                                                                                                \
+    {"read(size=-1, /)", byte_read, NULL, 0}, {"readinto(buffer, /)", byte_readinto, NULL, 0},                        \
+        {"readline(size=-1, /)", byte_readline, NULL, 0}, {"write(b, /)", byte_write, NULL, 0},                       \
+        {"close()", byte_close, NULL, 0}, {"flush()", byte_flush, NULL, 0},                                          \
+        {"seek(offset, whence=0, /)", byte_seek, NULL, 0}, {"tell()", byte_tell, NULL, 0},                            \
+        {"truncate(size=None, /)", byte_truncate, NULL, 0}, {"fileno()", byte_fileno, NULL, 0},                       \
+        {"isatty()", byte_isatty, NULL, 0}, {"readable()", byte_readable, NULL, 0},                                   \
+        {"writable()", byte_writable, NULL, 0}, {"seekable()", byte_seekable, NULL, 0}
+
+static const NativeDef raw_methods[] = {COMMON_METHODS, {"readall()", byte_readall, NULL, 0}, {0}};
+static const NativeDef buffered_methods[] = {COMMON_METHODS,
+                                             {"read1(size=-1, /)", byte_read1, NULL, 0},
+                                             {"peek(size=0, /)", byte_peek, NULL, 0},
+                                             {"readinto1(buffer, /)", byte_readinto, NULL, 0},
+                                             {"detach()", byte_detach, NULL, 0},
+                                             {0}};
+static const GetSetDef byte_getset[] = {
+    {"closed", byte_get_closed, NULL, NULL}, {"name", byte_get_name, byte_set_name, NULL}, {"mode", byte_get_mode, NULL, NULL},
+    {"closefd", byte_get_closefd, NULL, NULL}, {0}};
+static const GetSetDef buffered_getset[] = {
+    {"closed", byte_get_closed, NULL, NULL}, {"name", byte_get_name, byte_set_name, NULL}, {"mode", byte_get_mode, NULL, NULL},
+    {"raw", byte_get_raw, NULL, NULL}, {0}};
+
+#define BYTE_TYPE(cname, make_fn, methods_, getset_)                                                                  \
+    {                                                                                                                 \
+        .name = (cname), .size = sizeof(ByteFile), .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF,                   \
+        .slots = {.make = (make_fn), .init = keep_made, .dealloc = byte_dealloc, .traverse = byte_traverse,           \
+                  .repr = byte_repr, .next = byte_next},                                                              \
+        .methods = (methods_), .getset = (getset_),                                                                   \
+    }
+const TypeDef ou_io_fileio_def = BYTE_TYPE("_io.FileIO", fileio_make, raw_methods, byte_getset);
+const TypeDef ou_io_reader_def = BYTE_TYPE("_io.BufferedReader", buffered_make, buffered_methods, buffered_getset);
+const TypeDef ou_io_writer_def = BYTE_TYPE("_io.BufferedWriter", buffered_make, buffered_methods, buffered_getset);
+const TypeDef ou_io_random_def = BYTE_TYPE("_io.BufferedRandom", buffered_make, buffered_methods, buffered_getset);
