@@ -23,6 +23,8 @@ Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure);
 /* compile(): mode "exec", "eval" or "single"; flags are CPython's (PyCF_ALLOW_TOP_LEVEL_AWAIT 0x2000, future flags). A Code. */
 Value ou_compile(VM *vm, const char *src, size_t n, Value filename, const char *mode, uint32_t flags);
 
+Value ou_code_disassemble(VM *vm, Code *c); /* text for --dis: a str */
+
 /* The current script frame and its callers, innermost first. */
 typedef struct FrameRef {
     Function *fn;      /* borrowed */

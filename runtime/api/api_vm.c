@@ -1,0 +1,186 @@
+/* Opening and closing a VM, handles, scopes, pins. */
+#include "runtime/api/api.h"
+#include "runtime/objects/import.h"
+
+#include "ou_config.h"
+
+void ouro_config_init(ouro_config *cfg)
+{
+    memset(cfg, 0, sizeof *cfg);
+    cfg->struct_size = sizeof *cfg;
+}
+
+const char *ouro_version(void) { return OU_VERSION; }
+
+ouro_vm *ouro_open(const ouro_config *cfg)
+{
+    ouro_config dflt;
+    if (!cfg) {
+        ouro_config_init(&dflt);
+        cfg = &dflt;
+    }
+    VM *vm = ou_vm_new(cfg->alloc, cfg->ud, cfg->caps);
+    if (!vm)
+        return NULL;
+    vm->write = cfg->write;
+    vm->write_ud = cfg->ud;
+    if (cfg->limits.max_depth)
+        vm->recursion_limit = cfg->limits.max_depth;
+    if (!ou_api_boot(vm, cfg->ud)) {
+        ou_vm_free(vm);
+        return NULL;
+    }
+    vm->heap.limit = cfg->limits.max_heap;
+    return vm;
+}
+
+uint64_t ouro_close(ouro_vm *vm)
+{
+    if (!vm)
+        return 0;
+    vm->heap.limit = 0;
+    ou_exc_clear(vm);
+    ou_api_fini(vm);
+    VmLeaks leaks;
+    ou_vm_free_report(vm, &leaks);
+    return leaks.objects;
+}
+
+void *ouro_userdata(const ouro_vm *vm) { return api_of(vm)->ud; }
+
+/* ---- handles ---- */
+
+bool ou_api_boot(VM *vm, void *ud)
+{
+    ApiState *s = ou_alloc0(&vm->heap, sizeof *s);
+    if (!s)
+        return false;
+    s->pins.next = s->pins.prev = &s->pins;
+    s->ud = ud;
+    vm->api = (struct ApiState *)s;
+    return true;
+}
+
+void ou_api_fini(VM *vm)
+{
+    ApiState *s = api_of(vm);
+    ouro_scope all = {0};
+    ouro_scope_close(vm, all);
+    while (s->pins.next != &s->pins)
+        ouro_pin_drop(vm, s->pins.next);
+    ou_free(&vm->heap, s->slots, s->cap * sizeof *s->slots);
+    ou_free(&vm->heap, s, sizeof *s);
+    vm->api = NULL;
+}
+
+Value ou_api_get(VM *vm, ouro_val v)
+{
+    ApiState *s = api_of(vm);
+    uint32_t at = (uint32_t)v.h - 1;
+    if (v.h == 0 || at >= s->n || s->slots[at].generation != v.h >> 32)
+        return V_NULL;
+    return s->slots[at].v;
+}
+
+ouro_rc ou_api_rc(VM *vm, bool ok)
+{
+    if (ok)
+        return OURO_OK;
+    return vm->exc != V_NULL ? OURO_EXC : OURO_NOMEM;
+}
+
+ouro_rc ou_api_give(VM *vm, Value v, ouro_val *out)
+{
+    if (v == V_NULL)
+        return ou_api_rc(vm, false);
+    if (!out) {
+        release(vm, v);
+        return OURO_OK;
+    }
+    ApiState *s = api_of(vm);
+    if (s->n == s->cap) {
+        uint32_t cap = s->cap ? s->cap * 2 : 64;
+        ApiSlot *p = ou_realloc(&vm->heap, s->slots, s->cap * sizeof *p, cap * sizeof *p);
+        if (!p) {
+            release(vm, v);
+            ou_raise_memory(vm);
+            return OURO_EXC;
+        }
+        memset(p + s->cap, 0, (cap - s->cap) * sizeof *p);
+        s->slots = p;
+        s->cap = cap;
+    }
+    s->slots[s->n].v = v;
+    out->h = (uint64_t)s->slots[s->n].generation << 32 | (s->n + 1);
+    s->n++;
+    return OURO_OK;
+}
+
+ouro_scope ouro_scope_open(ouro_vm *vm) { return (ouro_scope){api_of(vm)->n}; }
+
+void ouro_scope_close(ouro_vm *vm, ouro_scope sc)
+{
+    ApiState *s = api_of(vm);
+    while (s->n > sc.mark) {
+        ApiSlot *p = &s->slots[--s->n];
+        Value v = p->v;
+        p->v = V_NONE;
+        p->generation++;
+        release(vm, v);
+        s = api_of(vm);
+    }
+}
+
+ouro_val ouro_scope_escape(ouro_vm *vm, ouro_scope sc, ouro_val v)
+{
+    Value x = ou_api_get(vm, v);
+    ouro_val out = {0};
+    if (x != V_NULL)
+        retain(x);
+    ouro_scope_close(vm, sc);
+    if (x != V_NULL)
+        ou_api_give(vm, x, &out);
+    return out;
+}
+
+ouro_pin *ouro_pin_new(ouro_vm *vm, ouro_val v)
+{
+    Value x = ou_api_get(vm, v);
+    ouro_pin *p = x == V_NULL ? NULL : ou_alloc(&vm->heap, sizeof *p);
+    if (!p)
+        return NULL;
+    ouro_pin *head = &api_of(vm)->pins;
+    p->v = retain(x);
+    p->next = head->next;
+    p->prev = head;
+    head->next->prev = p;
+    head->next = p;
+    return p;
+}
+
+ouro_val ouro_pin_get(ouro_vm *vm, const ouro_pin *p)
+{
+    ouro_val out = {0};
+    ou_api_give(vm, retain(p->v), &out);
+    return out;
+}
+
+void ouro_pin_drop(ouro_vm *vm, ouro_pin *p)
+{
+    if (!p)
+        return;
+    p->next->prev = p->prev;
+    p->prev->next = p->next;
+    Value v = p->v;
+    ou_free(&vm->heap, p, sizeof *p);
+    release(vm, v);
+}
+
+void ouro_get_stats(const ouro_vm *vm, ouro_stats *out)
+{
+    out->heap = vm->heap.used;
+    out->heap_peak = vm->heap.peak;
+    out->objects = vm->objects_alive;
+}
+
+void ouro_interrupt(ouro_vm *vm) { ou_attention(vm, ATT_INTERRUPT); }
