@@ -252,6 +252,24 @@ static bool all_zero(const char *s, size_t n)
     return true;
 }
 
+/* 'g' that leaves room for ".0": numbers with as many digits before the point as the precision allows go to the exponent form
+ * already. Writes that form and returns its length, or 0 if plain 'g' is right. */
+static size_t short_exponent(double a, int precision, unsigned flags, char *out)
+{
+    if (precision == 0) precision = 1;
+    size_t n = (size_t)sprintf(out, "%.*e", precision - 1, a), e = n;
+    while (out[--e] != 'e') {
+    }
+    if (atoi(out + e + 1) != precision - 1) return 0;
+    size_t keep = e;
+    if (!(flags & DBL_ALT) && precision > 1) {
+        while (out[keep - 1] == '0') keep--;
+        if (!is_digit(out[keep - 1])) keep--;
+    }
+    memmove(out + keep, out + e, n - e + 1);
+    return n - (e - keep);
+}
+
 bool ou_double_format(Heap *h, double d, char type, int precision, unsigned flags, NumText *out)
 {
     if (precision < 0) precision = 6;
@@ -277,6 +295,8 @@ bool ou_double_format(Heap *h, double d, char type, int precision, unsigned flag
                 p[at] = '.';
                 n++;
             }
+        } else if (type == 'g' && (flags & DBL_DOT_0) && a != 0.0 && (n = short_exponent(a, precision, flags, p)) > 0) {
+            n = fix_point(p, n);
         } else {
             char fmt[8] = {'%'};
             size_t k = 1;

@@ -22,6 +22,8 @@ int ou_int_cmp_double(VM *vm, Value v, double d);     /* exact; d is not a nan *
 Value ou_int_from_text(VM *vm, const char *s, size_t n, int base, Value shown);
 /* Strips blanks and turns decimal digits of every script into ASCII ones; out has room for n bytes; the length. */
 size_t ou_number_text(const char *s, size_t n, char *out);
+bool ou_number_unscore(char *s, size_t *n); /* removes underscores between digits; false: one stands elsewhere */
+Value ou_complex_pow(VM *vm, double a_re, double a_im, double b_re, double b_im);
 bool ou_mp_set_u64(mp_int *m, uint64_t u);            /* m initialised */
 
 /* int, bool or a subclass of int. */
