@@ -201,7 +201,7 @@ def attempt(command, folder, name, case):
 def truncations(command, folder):
     """A program cut after each of many bytes: only ever a syntax error, or a run."""
     source = ("# é\n@d\nasync def f(a, /, b=1, *c, d, **e) -> int:\n    '''doc'''\n    async with x as y, z: await w\n    try: return [i async for i in y if i]\n    except* E as e: raise\n"
-              "    finally: del a[1:2]\nclass C[T: int](B, k=1):\n    x: int = 0x_1F + 1.5e-3j\n    s = f'a{x!r:>{w}}b' rb'\\x00' if 0 else b''\nmatch p:\n    case {'k': [1, *_], **r} | C(a=None) if q: pass\n"
+              "    finally: del a[1:2]\nclass C[T: int](B, k=1):\n    x: int = 0x_1F + 1.5e-3j\n    s = f'a{x!r:>{w}}b' if rb'\\x00' else b''\nmatch p:\n    case {'k': [1, *_], **r} if q: pass\n"
               "lambda *a, k=1: (yield)\nx = (y := 3) if z else {**a, 'b': {*c}}\nwhile not x <= y is not z: break\nelse: global g; import a.b as c\nfrom . import (d as e, f)\n").encode()
     driver = os.path.join(folder, "driver.script")
     with open(driver, "w") as f:

@@ -105,7 +105,7 @@ static void test_failing_allocations(void)
 /* Bytes flipped and sources cut: an error or a tree, never more. Sanitizers look on. */
 static void test_hostile(void)
 {
-    static const char src[] = "# \xc3\xa9\ndef f(a, b=1, *c, **d) -> int:\n\tx = f'{a!r:>{w}}' 'b' rb'\\x00' if 0 else b''\n\treturn (lambda: (yield))[1:2, ...]\n"
+    static const char src[] = "# \xc3\xa9\ndef f(a, b=1, *c, **d) -> int:\n\tx = f'{a!r:>{w}}' 'b' if rb'\\x00' else b''\n\treturn (lambda: (yield))[1:2, ...]\n"
                               "while not x <= y is not z: break\nelse: import a.b as c\nfrom . import (d as e)\nx: int = 0x_1F + 1.5e-3j\n'''\n\\x41'''\n";
     static const unsigned char bytes[] = {0, '\n', '\t', '\'', '"', '\\', '{', '}', '(', ']', ':', '#', 'f', '0', 0x80, 0xC3, 0xFF};
     char buf[sizeof src];
