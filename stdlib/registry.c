@@ -124,3 +124,15 @@ bool ou_require_cap(VM *vm, uint32_t cap, const char *what)
     ou_raise(vm, E_PERMISSION, "%s is not allowed here: the host did not grant it", what);
     return false;
 }
+
+bool ou_library_boot(VM *vm)
+{
+    return ou_import_boot(vm) && ou_sys_boot(vm) && ou_builtins_boot(vm) && ou_io_boot(vm);
+}
+
+/* The namespaces are emptied here, while destructors can still run scripts and print; what is left is torn down by state.c. */
+void ou_library_fini(VM *vm)
+{
+    ou_atexit_run(vm);
+    ou_io_flush_std(vm);
+}

@@ -111,6 +111,11 @@ struct ouro_vm {
     int (*future_leaf)(VM *vm, Value future, Value value, Value exc, Value *out); /* GenResult of awaiting a Future */
 };
 
+/* stdlib/registry.c, called by ou_vm_new once the types are there and by ou_vm_free_report while the VM still runs scripts:
+ * sys.modules, builtins, sys, the standard streams; atexit callbacks, flushing, the modules. */
+bool ou_library_boot(VM *vm);
+void ou_library_fini(VM *vm);
+
 VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps); /* boots types, builtins, sys; NULL: no memory */
 void ou_vm_free(VM *vm);                                /* tears everything down; leaks are counted in *vm->... and reported through ou_vm_leaks */
 typedef struct VmLeaks { uint64_t objects, bytes, frames, handles; } VmLeaks;
