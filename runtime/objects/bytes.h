@@ -41,5 +41,13 @@ Value ou_bytearray_new(VM *vm, const void *p, size_t n);
 /* Any bytes-like object. TypeError "a bytes-like object is required, not 'X'" otherwise. */
 bool ou_buffer_get(VM *vm, Value v, Buffer *out, bool writable);
 void ou_buffer_release(VM *vm, Buffer *b);
+int64_t ou_hash_bytes(VM *vm, const void *p, size_t n);    /* hash of a bytes object with that content */
+/* One item in native byte order, format is one of "bBhHiIlLqQnNefd?cP" (struct.c's letters). load: owned; store: false raised. */
+int ou_item_size(char format);                             /* 0: no such format */
+Value ou_item_load(VM *vm, char format, const uint8_t *p);
+bool ou_item_store(VM *vm, char format, uint8_t *p, Value v);
+double ou_half_load(uint16_t h);
+bool ou_half_store(double d, uint16_t *out);               /* false: too large, nothing raised */
+Value ou_memoryview_new(VM *vm, Value o);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "runtime/base/unicode.h"
 #include "runtime/base/utf8.h"
+#include "runtime/objects/bytes.h"
 #include "runtime/objects/errors.h"
 #include "runtime/objects/state.h"
 
@@ -123,6 +124,9 @@ bool ou_strings_boot(VM *vm)
     if (!e)
         return false;
     vm->empty_str = v_of(e);
+    vm->empty_bytes = ou_bytes_new(vm, "", 0);
+    if (vm->empty_bytes == V_NULL)
+        return false;
     for (uint32_t c = 0; c < 256; c++) {
         Value v = ou_str_char(vm, c);
         if (v == V_NULL)
@@ -143,6 +147,9 @@ void ou_strings_fini(VM *vm)
     Value e = vm->empty_str;
     vm->empty_str = V_NULL;
     xrelease(vm, e);
+    Value b = vm->empty_bytes;
+    vm->empty_bytes = V_NULL;
+    xrelease(vm, b);
 }
 
 /* ---- equality, order, hash ------------------------------------------------------------------------------------------- */
