@@ -1,2 +1,929 @@
-#include "grammar/build.h"
-void ou_diagnose(Parser *p) { (void)p; }
+/* Turns a refused token into CPython's SyntaxError: the right message at the right place.
+ * Entry point: ou_diagnose, called once the grammar or a builder has failed and p->err holds a plain answer. The source is
+ * read again from the start (errors are rare), to know the blocks around the failing line; then the line itself is walked
+ * by the functions below and in diagnose_expr.c, which mirror CPython's `invalid_` rules. At last the rest of the file is
+ * tokenized, since an unterminated string or bracket further down is the better answer. */
+#include "grammar/diagnose.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define kind_at(d) ou_diag_kind(d)
+#define accept(d, kind) ou_diag_accept(d, kind)
+
+/* ---- raising ---- */
+
+static void raise_pos(Diag *d, int kind, AstPos pos, const char *fmt, va_list ap)
+{
+    char msg[256];
+    if (d->raised)
+        return;
+    d->raised = true;
+    vsnprintf(msg, sizeof msg, fmt, ap);
+    ou_lex_error_pos(&d->p->lx, kind, pos, "%s", msg);
+}
+
+bool ou_diag_raise(Diag *d, uint32_t from, uint32_t to, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    AstPos a = d->t[from].pos, b = d->t[to].pos;
+    raise_pos(d, PARSE_SYNTAX, (AstPos){a.line, a.col, b.end_line, b.end_col}, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+static bool raise_here(Diag *d, int kind, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    raise_pos(d, kind, d->p->look.pos, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+bool ou_diag_raise_here(Diag *d, const char *msg)
+{
+    return raise_here(d, PARSE_SYNTAX, "%s", msg);
+}
+
+bool ou_diag_is(const Diag *d, uint32_t i, const char *name)
+{
+    const Tok *t = &d->t[i];
+    size_t n = strlen(name);
+    return t->kind == TK_NAME && t->end - t->start == n && !memcmp(d->p->lx.src + t->start, name, n);
+}
+
+/* ---- targets: the tokens are parsed for real ---- */
+
+static Expr *parse_piece(Diag *d, const Node *n)
+{
+    Parser *p = d->p;
+    void *grammar = ou_alloc(p->arena->heap, ou_grammar_size());
+    if (!grammar)
+        return NULL;
+    Tok look = p->look, end = d->t[n->e];
+    ParseError err = *p->err;
+    p->failed = p->bad_token = false;
+    p->piece = NULL;
+    p->n_items = 0;
+    ou_grammarInit(grammar, p);
+    ou_grammar(grammar, TK_START_PIECE, end);
+    for (uint32_t i = n->s; i < n->e && !p->failed; i++) {
+        p->look = d->t[i];
+        ou_grammar(grammar, d->t[i].kind, d->t[i]);
+        p->end_line = d->t[i].pos.end_line;
+        p->end_col = d->t[i].pos.end_col;
+    }
+    p->look = end;
+    if (!p->failed)
+        ou_grammar(grammar, TK_END, end);
+    if (!p->failed)
+        ou_grammar(grammar, 0, end);
+    ou_grammarFinalize(grammar);
+    ou_free(p->arena->heap, grammar, ou_grammar_size());
+    Expr *e = p->failed ? NULL : p->piece;
+    *p->err = err;
+    p->failed = true;
+    p->look = look;
+    return e;
+}
+
+/* The part of [e] that cannot be a target, or NULL. */
+static const Expr *invalid_target(const Expr *e, TargetKind kind)
+{
+    switch (e->kind) {
+    case EXPR_Name:
+    case EXPR_Attribute:
+    case EXPR_Subscript: return NULL;
+    case EXPR_Starred: return kind == TARGET_DELETE ? e : invalid_target(e->Starred.value, kind);
+    case EXPR_Compare: /* for x in y: the parser took `x in y` for one expression */
+        if (kind == TARGET_FOR && e->Compare.ops.items[0] == CMP_In)
+            return invalid_target(e->Compare.left, kind);
+        return e;
+    case EXPR_Tuple:
+    case EXPR_List: {
+        ExprSeq s = e->kind == EXPR_Tuple ? e->Tuple.elts : e->List.elts;
+        for (uint32_t i = 0; i < s.n; i++) {
+            const Expr *bad = invalid_target(s.items[i], kind);
+            if (bad)
+                return bad;
+        }
+        return NULL;
+    }
+    default: return e;
+    }
+}
+
+bool ou_diag_target(Diag *d, const Node *n, TargetKind kind)
+{
+    if (d->raised)
+        return false;
+    if (n->kind == EXPR_Name && n->e == n->s + 1)
+        return true;
+    const Expr *e = parse_piece(d, n);
+    const Expr *bad = e ? invalid_target(e, kind) : NULL;
+    if (!bad)
+        return true;
+    d->raised = true;
+    return ou_lex_error_pos(&d->p->lx, PARSE_SYNTAX, bad->pos,
+                            kind == TARGET_DELETE ? "cannot delete %s" : "cannot assign to %s", ou_expr_name(bad));
+}
+
+/* ---- simple statements ---- */
+
+static bool is_augassign(int k)
+{
+    return k >= TK_ADDEQ && k <= TK_POWEQ;
+}
+
+static bool at_simple_end(Diag *d)
+{
+    int k = kind_at(d);
+    return k == TK_NEWLINE || k == TK_SEMI || k == TK_END;
+}
+
+/* Expression statements and the assignments. */
+static bool assignment(Diag *d)
+{
+    uint32_t s = d->i, i;
+    Node a, b;
+    const Node none = {0};
+    a = b = none;
+    /* Look at the whole first: is there an `=`, `:` or augmented operator behind the first expression? */
+    if (kind_at(d) == TK_YIELD) {
+        if (!ou_diag_yield_or_exprs(d, &a))
+            return false;
+        if (kind_at(d) == TK_ASSIGN)
+            return ou_diag_raise(d, s, d->i - 1, "assignment to yield expression not possible");
+        if (is_augassign(kind_at(d)))
+            return ou_diag_raise(d, s, d->i - 1, "'yield expression' is an illegal expression for augmented assignment");
+        return true;
+    }
+    /* NAME = value = value: targets that are right are passed over quietly. */
+    for (i = s;; i = d->i) {
+        d->quiet = true;
+        bool target = ou_diag_star_targets(d, &a);
+        bool chained = target && kind_at(d) == TK_ASSIGN;
+        d->quiet = false;
+        d->i = i;
+        if (!chained)
+            break;
+        const Expr *e = a.kind == EXPR_Name ? NULL : parse_piece(d, &a);
+        if (a.kind != EXPR_Name && (!e || invalid_target(e, TARGET_ASSIGN)))
+            break;
+        d->i = a.e + 1;
+    }
+    if (i > s) { /* at least one good target */
+        if (kind_at(d) == TK_YIELD) {
+            if (!ou_diag_yield_or_exprs(d, &a))
+                return false;
+            if (kind_at(d) == TK_ASSIGN)
+                return ou_diag_raise(d, a.s, a.e - 1, "assignment to yield expression not possible");
+            return true;
+        }
+        if (!ou_diag_star_exprs(d, &a))
+            return false;
+        if (kind_at(d) != TK_ASSIGN)
+            return true;
+        return ou_diag_target(d, &a, TARGET_ASSIGN);
+    }
+    if (!ou_diag_star_named(d, &a))
+        return false;
+    Node first = a;
+    i = d->i;
+    bool tuple = false;
+    while (accept(d, TK_COMMA)) {
+        tuple = true;
+        if (!ou_diag_star_named(d, &b))
+            break;
+        a.e = d->i;
+    }
+    if (tuple) {
+        a.kind = EXPR_Tuple;
+        a.e = d->i;
+    }
+    if (d->raised)
+        return false;
+    int k = kind_at(d);
+    if (k == TK_COLON) {
+        uint32_t colon = d->i++;
+        bool sound = ou_diag_expression(d, &b);
+        if (d->raised)
+            return false;
+        if (tuple && sound)
+            return ou_diag_raise(d, first.s, first.e - 1, "only single target (not tuple) can be annotated");
+        if (sound && !first.parens && (first.kind == EXPR_List || first.kind == EXPR_Tuple))
+            return ou_diag_raise(d, first.s, first.e - 1, "only single target (not %s) can be annotated",
+                                 ou_diag_name(&first));
+        bool single = first.kind == EXPR_Name || first.kind == EXPR_Attribute || first.kind == EXPR_Subscript;
+        if (sound && !single)
+            return ou_diag_raise(d, first.s, first.e - 1, "illegal target for annotation");
+        if (!sound) {
+            d->i = colon;
+            return true;
+        }
+        if (accept(d, TK_ASSIGN))
+            return ou_diag_yield_or_exprs(d, &b);
+        return true;
+    }
+    if (k == TK_ASSIGN)
+        return ou_diag_target(d, &a, TARGET_ASSIGN);
+    if (is_augassign(k)) {
+        bool single = a.kind == EXPR_Name || a.kind == EXPR_Attribute || a.kind == EXPR_Subscript;
+        d->i++;
+        bool value = ou_diag_yield_or_exprs(d, &b);
+        if (!single && value && !d->raised)
+            return ou_diag_raise(d, a.s, a.e - 1, "'%s' is an illegal expression for augmented assignment",
+                                 ou_diag_name(&a));
+        return !d->raised;
+    }
+    return true;
+}
+
+static bool dotted_name(Diag *d)
+{
+    if (!accept(d, TK_NAME))
+        return false;
+    while (kind_at(d) == TK_DOT && d->t[d->i + 1].kind == TK_NAME)
+        d->i += 2;
+    return true;
+}
+
+static bool import_name(Diag *d)
+{
+    uint32_t s = d->i++;
+    if (kind_at(d) == TK_NEWLINE)
+        return ou_diag_raise(d, d->i, d->i, "Expected one or more names after 'import'");
+    do {
+        if (!dotted_name(d))
+            return false;
+        if (kind_at(d) == TK_FROM) {
+            uint32_t i = d->i++;
+            if (dotted_name(d)) {
+                uint32_t end = d->i;
+                return ou_diag_raise(d, s, end, "Did you mean to use 'from ... import ...' instead?");
+            }
+            d->i = i;
+            return true;
+        }
+        if (accept(d, TK_AS) && !accept(d, TK_NAME))
+            return false;
+    } while (accept(d, TK_COMMA));
+    return true;
+}
+
+static bool import_from(Diag *d)
+{
+    d->i++;
+    while (accept(d, TK_DOT) || accept(d, TK_ELLIPSIS))
+        ;
+    dotted_name(d);
+    if (!accept(d, TK_IMPORT) || accept(d, TK_STAR))
+        return true;
+    bool parens = accept(d, TK_LPAR);
+    if (kind_at(d) == TK_NEWLINE)
+        return ou_diag_raise(d, d->i, d->i, "Expected one or more names after 'import'");
+    while (accept(d, TK_NAME)) {
+        if (accept(d, TK_AS) && !accept(d, TK_NAME))
+            return false;
+        if (!accept(d, TK_COMMA))
+            return true;
+        if (!parens && kind_at(d) == TK_NEWLINE)
+            return ou_diag_raise_here(d, "trailing comma not allowed without surrounding parentheses");
+    }
+    return true;
+}
+
+static bool type_params(Diag *d)
+{
+    Node e;
+    if (!accept(d, TK_LSQB))
+        return true;
+    if (kind_at(d) == TK_RSQB)
+        return ou_diag_raise(d, d->i, d->i, "Type parameter list cannot be empty");
+    while (kind_at(d) != TK_RSQB) {
+        int star = kind_at(d);
+        if (star == TK_STAR || star == TK_DSTAR)
+            d->i++;
+        if (!accept(d, TK_NAME))
+            return false;
+        if (kind_at(d) == TK_COLON) {
+            uint32_t colon = d->i++;
+            if (!ou_diag_expression(d, &e))
+                return false;
+            if (star == TK_STAR || star == TK_DSTAR)
+                return ou_diag_raise(d, colon, colon, "cannot use %s with %s",
+                                     e.kind == EXPR_Tuple ? "constraints" : "bound",
+                                     star == TK_STAR ? "TypeVarTuple" : "ParamSpec");
+        }
+        if (accept(d, TK_ASSIGN)) {
+            accept(d, TK_STAR);
+            if (!ou_diag_expression(d, &e))
+                return false;
+        }
+        if (!accept(d, TK_COMMA))
+            break;
+    }
+    return accept(d, TK_RSQB);
+}
+
+static bool simple_statement(Diag *d)
+{
+    Node e;
+    switch (kind_at(d)) {
+    case TK_RETURN:
+        d->i++;
+        return at_simple_end(d) || ou_diag_star_exprs(d, &e);
+    case TK_IMPORT: return import_name(d);
+    case TK_FROM: return import_from(d);
+    case TK_RAISE:
+        d->i++;
+        if (at_simple_end(d))
+            return true;
+        if (!ou_diag_expression(d, &e))
+            return false;
+        return !accept(d, TK_FROM) || ou_diag_expression(d, &e);
+    case TK_DEL:
+        d->i++;
+        if (!ou_diag_star_exprs(d, &e))
+            return false;
+        return !at_simple_end(d) || ou_diag_target(d, &e, TARGET_DELETE);
+    case TK_ASSERT:
+        d->i++;
+        if (!ou_diag_expression(d, &e))
+            return false;
+        return !accept(d, TK_COMMA) || ou_diag_expression(d, &e);
+    case TK_PASS:
+    case TK_BREAK:
+    case TK_CONTINUE:
+        d->i++;
+        return true;
+    case TK_GLOBAL:
+    case TK_NONLOCAL:
+        d->i++;
+        do
+            if (!accept(d, TK_NAME))
+                return false;
+        while (accept(d, TK_COMMA));
+        return true;
+    default:
+        if (ou_diag_is(d, d->i, "type") && d->t[d->i + 1].kind == TK_NAME) {
+            uint32_t i = d->i;
+            d->i += 2;
+            if (type_params(d) && accept(d, TK_ASSIGN))
+                return ou_diag_expression(d, &e);
+            d->i = i;
+            if (d->raised)
+                return false;
+        }
+        return assignment(d);
+    }
+}
+
+static void simple_statements(Diag *d)
+{
+    while (!d->raised && !at_simple_end(d))
+        if (!simple_statement(d) || !accept(d, TK_SEMI))
+            return;
+}
+
+/* ---- compound statements: their headers ---- */
+
+/* After a header's parts: a colon, or the message that it is missing. */
+static void header_end(Diag *d, bool forced)
+{
+    if (d->raised)
+        return;
+    if (kind_at(d) == TK_COLON) {
+        d->i++;
+        simple_statements(d);
+        return;
+    }
+    if (forced)
+        ou_diag_raise(d, d->i, d->i, "expected ':'");
+    else if (kind_at(d) == TK_NEWLINE)
+        ou_diag_raise_here(d, "expected ':'");
+}
+
+static void for_header(Diag *d)
+{
+    Node t, e;
+    uint32_t s = ++d->i;
+    if (!ou_diag_star_targets(d, &t))
+        return;
+    if (kind_at(d) != TK_IN) {
+        uint32_t i = d->i;
+        d->i = s;
+        if (ou_diag_star_exprs(d, &e) && !d->raised)
+            ou_diag_target(d, &e, TARGET_FOR);
+        d->i = i;
+        return;
+    }
+    if (!ou_diag_target(d, &t, TARGET_FOR))
+        return;
+    d->i++;
+    if (ou_diag_star_exprs(d, &e))
+        header_end(d, false);
+}
+
+/* Items of a with statement; false when something else stands there. */
+static bool with_items(Diag *d, int close)
+{
+    Node e, t;
+    for (;;) {
+        if (!ou_diag_expression(d, &e))
+            return false;
+        if (accept(d, TK_AS)) {
+            uint32_t s = d->i;
+            bool star = accept(d, TK_STAR);
+            if (!ou_diag_expression(d, &t))
+                return false;
+            t.s = s;
+            if (star)
+                t.kind = EXPR_Starred;
+            int k = kind_at(d);
+            if ((k == TK_COMMA || k == TK_RPAR || k == TK_COLON) && !ou_diag_target(d, &t, TARGET_ASSIGN))
+                return false;
+        }
+        if (!accept(d, TK_COMMA))
+            return true;
+        if (kind_at(d) == close)
+            return true;
+    }
+}
+
+static void with_header(Diag *d)
+{
+    uint32_t s = ++d->i;
+    if (kind_at(d) == TK_LPAR || kind_at(d) == TK_LPARW) {
+        d->i++;
+        if (with_items(d, TK_RPAR) && accept(d, TK_RPAR) && (kind_at(d) == TK_COLON || kind_at(d) == TK_NEWLINE)) {
+            header_end(d, false);
+            return;
+        }
+        d->i = s;
+    }
+    if (!d->raised && with_items(d, TK_COLON))
+        header_end(d, false);
+}
+
+static void except_header(Diag *d)
+{
+    Node a, b;
+    d->i++;
+    bool star = accept(d, TK_STAR);
+    if (star && (kind_at(d) == TK_NEWLINE || kind_at(d) == TK_COLON)) {
+        ou_diag_raise_here(d, "expected one or more exception types");
+        return;
+    }
+    if (kind_at(d) != TK_COLON && kind_at(d) != TK_NEWLINE) {
+        if (!ou_diag_expression(d, &a))
+            return;
+        if (accept(d, TK_COMMA)) {
+            bool more = ou_diag_star_exprs(d, &b);
+            if (d->raised || !more)
+                return;
+            if (accept(d, TK_AS))
+                accept(d, TK_NAME);
+            if (kind_at(d) == TK_COLON)
+                ou_diag_raise(d, a.s, d->i, "multiple exception types must be parenthesized");
+            return;
+        }
+        if (accept(d, TK_AS) && !accept(d, TK_NAME))
+            return;
+    }
+    header_end(d, false);
+}
+
+static void def_header(Diag *d)
+{
+    Node e;
+    d->i++;
+    if (!accept(d, TK_NAME) || !type_params(d))
+        return;
+    if (!accept(d, TK_LPAR)) {
+        ou_diag_raise(d, d->i, d->i, "expected '('");
+        return;
+    }
+    if (!ou_diag_params(d, TK_RPAR) || !accept(d, TK_RPAR))
+        return;
+    if (accept(d, TK_ARROW) && !ou_diag_expression(d, &e))
+        return;
+    header_end(d, true);
+}
+
+static void class_header(Diag *d)
+{
+    d->i++;
+    if (!accept(d, TK_NAME) || !type_params(d))
+        return;
+    if (accept(d, TK_LPAR) && (!ou_diag_arguments(d) || !accept(d, TK_RPAR)))
+        return;
+    header_end(d, false);
+}
+
+/* ---- match ---- */
+
+static bool pattern(Diag *d);
+
+static bool closed_pattern(Diag *d)
+{
+    Node e;
+    int k = kind_at(d), close = k == TK_LPAR ? TK_RPAR : k == TK_LSQB ? TK_RSQB : TK_RBRACE;
+    switch (k) {
+    case TK_LPAR:
+    case TK_LSQB:
+    case TK_LBRACE:
+        if (++d->depth > LEX_MAX_BRACKETS)
+            return false;
+        d->i++;
+        while (kind_at(d) != close) {
+            if (accept(d, TK_STAR) || accept(d, TK_DSTAR)) {
+                if (!accept(d, TK_NAME))
+                    return false;
+            } else {
+                if (!pattern(d))
+                    return false;
+                if (k == TK_LBRACE && (!accept(d, TK_COLON) || !pattern(d)))
+                    return false;
+            }
+            if (!accept(d, TK_COMMA))
+                break;
+        }
+        d->depth--;
+        return accept(d, close);
+    case TK_NAME:
+        d->i++;
+        while (kind_at(d) == TK_DOT && d->t[d->i + 1].kind == TK_NAME)
+            d->i += 2;
+        if (accept(d, TK_LPAR)) {
+            uint32_t from = 0, to = 0;
+            bool keyword = false;
+            while (kind_at(d) != TK_RPAR) {
+                uint32_t s = d->i;
+                if (d->t[s].kind == TK_NAME && d->t[s + 1].kind == TK_ASSIGN) {
+                    keyword = true;
+                    d->i += 2;
+                    if (!pattern(d))
+                        return false;
+                } else {
+                    if (!pattern(d))
+                        return false;
+                    if (keyword) {
+                        from = from ? from : s;
+                        to = d->i - 1;
+                    }
+                }
+                if (!accept(d, TK_COMMA))
+                    break;
+            }
+            if (from)
+                return ou_diag_raise(d, from, to, "positional patterns follow keyword patterns");
+            return accept(d, TK_RPAR);
+        }
+        return true;
+    default: {
+        bool quiet = d->quiet;
+        d->quiet = true;
+        bool r;
+        if (k == TK_NONE || k == TK_TRUE || k == TK_FALSE) {
+            d->i++;
+            r = true;
+        } else if (k == TK_STRING || k == TK_FSTART || k == TK_NUMBER || k == TK_MINUS) {
+            accept(d, TK_MINUS);
+            if (kind_at(d) == TK_NUMBER) {
+                d->i++;
+                r = true;
+                if ((kind_at(d) == TK_PLUS || kind_at(d) == TK_MINUS) && d->t[d->i + 1].kind == TK_NUMBER)
+                    d->i += 2;
+            } else {
+                while (kind_at(d) == TK_STRING)
+                    d->i++;
+                r = kind_at(d) != TK_FSTART || ou_diag_bitor(d, &e);
+            }
+        } else
+            r = false;
+        d->quiet = quiet;
+        return r;
+    }
+    }
+}
+
+static bool pattern(Diag *d)
+{
+    Node e;
+    do
+        if (!closed_pattern(d))
+            return false;
+    while (accept(d, TK_BAR));
+    if (!accept(d, TK_AS))
+        return true;
+    if (ou_diag_is(d, d->i, "_"))
+        return ou_diag_raise(d, d->i, d->i, "cannot use '_' as a target");
+    int next = d->t[d->i + 1].kind;
+    if (kind_at(d) == TK_NAME && next != TK_DOT && next != TK_LPAR && next != TK_LSQB) {
+        d->i++;
+        return true;
+    }
+    uint32_t s = d->i;
+    if (ou_diag_expression(d, &e))
+        return ou_diag_raise(d, s, d->i - 1, "invalid pattern target");
+    return false;
+}
+
+static void case_header(Diag *d)
+{
+    Node e;
+    d->i++;
+    do {
+        if (kind_at(d) == TK_COLON || kind_at(d) == TK_IF || kind_at(d) == TK_NEWLINE)
+            break;
+        if (accept(d, TK_STAR)) {
+            if (!accept(d, TK_NAME))
+                return;
+        } else if (!pattern(d))
+            return;
+    } while (accept(d, TK_COMMA));
+    if (accept(d, TK_IF) && !ou_diag_named(d, &e))
+        return;
+    header_end(d, false);
+}
+
+static bool match_header(Diag *d)
+{
+    uint32_t s = d->i++;
+    Node e;
+    bool ok = ou_diag_star_named(d, &e);
+    while (ok && accept(d, TK_COMMA))
+        if (!ou_diag_star_named(d, &e))
+            break;
+    if (d->raised)
+        return true;
+    if (ok && kind_at(d) == TK_NEWLINE && d->t[s + 1].kind != TK_LPAR && d->t[s + 1].kind != TK_LSQB)
+        return header_end(d, false), true;
+    d->i = s;
+    return false;
+}
+
+/* ---- a logical line ---- */
+
+static void statement(Diag *d)
+{
+    Node e;
+    uint32_t s = d->i;
+    switch (kind_at(d)) {
+    case TK_IF:
+    case TK_ELIF:
+    case TK_WHILE:
+        d->i++;
+        if (ou_diag_named(d, &e))
+            header_end(d, false);
+        return;
+    case TK_ELSE:
+    case TK_TRY:
+    case TK_FINALLY:
+        d->i++;
+        header_end(d, true);
+        return;
+    case TK_ASYNC:
+        d->i++;
+        if (kind_at(d) == TK_FOR || kind_at(d) == TK_WITH || kind_at(d) == TK_DEF)
+            statement(d);
+        return;
+    case TK_FOR: for_header(d); return;
+    case TK_WITH: with_header(d); return;
+    case TK_EXCEPT: except_header(d); return;
+    case TK_DEF: def_header(d); return;
+    case TK_CLASS: class_header(d); return;
+    case TK_AT:
+        d->i++;
+        ou_diag_named(d, &e);
+        return;
+    default:
+        if ((d->t[s].kind == TK_CASE || ou_diag_is(d, s, "case")) && d->p->match_block[d->p->indents]) {
+            case_header(d);
+            if (d->raised)
+                return;
+            d->i = s;
+        }
+        if ((ou_diag_is(d, s, "match")) && match_header(d))
+            return;
+        if (!d->raised)
+            simple_statements(d);
+    }
+}
+
+/* ---- blocks ---- */
+
+/* What a block's header is called; the line number of its keyword follows. */
+static const char *block_name(const Diag *d, const Tok *t, const Tok *next)
+{
+    switch (t->kind) {
+    case TK_IF: return "'if' statement";
+    case TK_ELIF: return "'elif' statement";
+    case TK_ELSE: return "'else' statement";
+    case TK_FOR: return "'for' statement";
+    case TK_WHILE: return "'while' statement";
+    case TK_WITH: return "'with' statement";
+    case TK_TRY: return "'try' statement";
+    case TK_EXCEPT: return next->kind == TK_STAR ? "'except*' statement" : "'except' statement";
+    case TK_FINALLY: return "'finally' statement";
+    case TK_DEF: return "function definition";
+    case TK_CLASS: return "class definition";
+    case TK_ASYNC: return block_name(d, next, next);
+    default: {
+        const uchar *s = d->p->lx.src + t->start;
+        if (t->kind == TK_NAME && t->end - t->start == 5 && !memcmp(s, "match", 5))
+            return "'match' statement";
+        if (t->kind == TK_NAME && t->end - t->start == 4 && !memcmp(s, "case", 4))
+            return "'case' statement";
+        return NULL;
+    }
+    }
+}
+
+/* The source read again up to the failing line. */
+typedef struct Context {
+    Tok first[LEX_MAX_INDENT + 1]; /* first token of the last logical line at each indentation */
+    Tok prev[LEX_MAX_INDENT + 1];  /* and of the one before it */
+    Tok before[2];                    /* of the logical line before the failing one */
+    bool before_colon;                /* it ended in a colon */
+    uint32_t indents;
+    bool found;                       /* the failing line is there: not the end of the file */
+} Context;
+
+static bool push_token(Diag *d, uint32_t *cap, Tok t)
+{
+    if (d->n + 2 > *cap) {
+        uint32_t c = *cap ? *cap * 2 : 256;
+        Tok *q = ou_realloc(d->p->arena->heap, d->t, *cap * sizeof *q, c * sizeof *q);
+        if (!q)
+            return false;
+        d->t = q;
+        *cap = c;
+    }
+    d->t[d->n++] = t;
+    return true;
+}
+
+static void restart(Lexer *lx)
+{
+    lx->cur = lx->line_start = lx->src;
+    lx->line = 1;
+    lx->at_line_start = true;
+    lx->pending = 0;
+    lx->indents = lx->level = lx->fstrings = 0;
+    lx->warn = NULL;
+}
+
+/* Fills d->t with the logical line in which the offset [at] lies. False when memory fails. */
+static bool read_line(Diag *d, Context *c, uint32_t at, uint32_t *cap)
+{
+    Lexer *lx = &d->p->lx;
+    Tok t;
+    bool begin = true, past = false;
+    restart(lx);
+    for (;;) {
+        ou_lex_next(lx, &t);
+        if (t.kind == TOK_ERROR || t.kind == TK_END) {
+            t.kind = TK_END;
+            break;
+        }
+        if (begin && t.kind != TK_INDENT && t.kind != TK_DEDENT) {
+            begin = false;
+            d->n = 0;
+            c->prev[c->indents] = c->first[c->indents];
+            c->first[c->indents] = t;
+        }
+        if (t.kind == TK_INDENT) {
+            c->first[++c->indents].kind = 0;
+        } else if (t.kind == TK_DEDENT) {
+            c->indents--;
+        } else {
+            if (!push_token(d, cap, t))
+                return false;
+            past |= t.start >= at;
+        }
+        if (t.kind == TK_NEWLINE) {
+            if (past)
+                break;
+            begin = true;
+            c->before_colon = d->n > 1 && d->t[d->n - 2].kind == TK_COLON;
+            c->before[0] = d->t[0];
+            c->before[1] = d->t[d->n > 1 ? 1 : 0];
+        }
+    }
+    if (!d->n || d->t[d->n - 1].kind != TK_NEWLINE || !past) {
+        if (begin)
+            d->n = 0;
+        c->found = !begin;
+        t.kind = TK_END;
+        if (!push_token(d, cap, t))
+            return false;
+    }
+    else
+        c->found = true;
+    d->t[d->n] = d->t[d->n - 1];
+    d->t[d->n].kind = TK_END;
+    return true;
+}
+
+/* Errors of the place where a line begins: a missing or unexpected block. */
+static void block_errors(Diag *d, const Context *c)
+{
+    Parser *p = d->p;
+    const Tok *look = &p->look;
+    if (look->kind != TK_INDENT && c->before_colon && (look->start == d->t[0].start || look->kind == TK_DEDENT ||
+                                                       look->kind == TK_END)) {
+        const char *name = block_name(d, &c->before[0], &c->before[1]);
+        const Tok *key = c->before[0].kind == TK_ASYNC ? &c->before[1] : &c->before[0];
+        if (name) {
+            if (look->kind == TK_DEDENT || look->kind == TK_END || look->kind == TK_NEWLINE)
+                p->look = d->t[0];
+            raise_here(d, PARSE_INDENTATION, "expected an indented block after %s on line %u", name,
+                       (unsigned)key->pos.line);
+            return;
+        }
+    }
+    uint32_t level = p->indents + (look->kind == TK_DEDENT);
+    const Tok *head = level <= LEX_MAX_INDENT ? &c->prev[level] : look;
+    if (!c->found || look->kind == TK_DEDENT)
+        head = &c->first[level];
+    if (head->kind == TK_TRY && look->kind != TK_INDENT && (!c->found || look->kind == TK_DEDENT || head->start < look->start)) {
+        raise_here(d, PARSE_SYNTAX, "expected 'except' or 'finally' block");
+        return;
+    }
+    if (look->kind == TK_INDENT || look->kind == TK_DEDENT) {
+        raise_here(d, PARSE_INDENTATION, look->kind == TK_INDENT ? "unexpected indent" : "unexpected unindent");
+        p->err->end_col = -1;
+        return;
+    }
+}
+
+/* Lexes on to the end of the file: an error of the lexer is better than what stands, and so is an open bracket of an
+ * earlier line. */
+static void check_rest(Parser *p, ParseError *found, uint32_t err_line)
+{
+    Lexer *lx = &p->lx;
+    Tok t;
+    p->err->kind = PARSE_OK;
+    do
+        ou_lex_next(lx, &t);
+    while (t.kind != TK_END && t.kind != TOK_ERROR);
+    if (t.kind == TOK_ERROR) {
+        if (p->err->kind != PARSE_OK && strcmp(p->err->msg, "unexpected EOF while parsing"))
+            return;
+    } else if (lx->level && err_line > lx->brackets[lx->level - 1].line) {
+        uint32_t line = lx->brackets[lx->level - 1].line, col = lx->brackets[lx->level - 1].col;
+        const uchar *s = ou_lex_line(lx, line);
+        ou_lex_error(lx, PARSE_SYNTAX, line, s, s + col, NULL, "'%c' was never closed", lx->brackets[lx->level - 1].open);
+        p->err->end_col = 0;
+        return;
+    }
+    *p->err = *found;
+}
+
+void ou_diagnose(Parser *p)
+{
+    ParseError plain = *p->err;
+    bool bad_token = p->bad_token;
+    if (plain.kind != PARSE_SYNTAX)
+        return;
+    Diag d = {.p = p};
+    Context *c = ou_alloc0(p->arena->heap, sizeof *c);
+    uint32_t cap = 0;
+    Tok look = p->look;
+    /* The END of an unclosed bracket is told about its bracket, unless the line is wrong before. */
+    bool at_end = look.kind == TK_END;
+    plain.incomplete = bad_token && at_end;
+    if (!c || !read_line(&d, c, look.start, &cap)) {
+        ou_build_no_memory(p);
+        goto done;
+    }
+    Lexer after = p->lx; /* behind the line: what check_rest goes on from */
+    if (bad_token && (look.kind == TK_INDENT || look.kind == TK_DEDENT || at_end ||
+                      (d.n && look.start == d.t[0].start)))
+        block_errors(&d, c);
+    if (!d.raised)
+        statement(&d);
+    ParseError found = d.raised ? *p->err : plain;
+    found.incomplete = plain.incomplete;
+    p->look = look;
+    p->lx = after;
+    if (look.kind == TK_END && after.level && !d.raised) {
+        uint32_t line = after.brackets[after.level - 1].line, col = after.brackets[after.level - 1].col;
+        const uchar *s = ou_lex_line(&p->lx, line);
+        ou_lex_error(&p->lx, PARSE_SYNTAX, line, s, s + col, NULL, "'%c' was never closed",
+                     after.brackets[after.level - 1].open);
+        p->err->end_col = 0;
+        p->err->incomplete = true;
+    } else if (look.kind != TK_INDENT || d.raised)
+        check_rest(p, &found, look.pos.line);
+    else
+        *p->err = found;
+done:
+    ou_free(p->arena->heap, d.t, cap * sizeof *d.t);
+    ou_free(p->arena->heap, c, sizeof *c);
+}

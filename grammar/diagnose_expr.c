@@ -1,0 +1,1061 @@
+/* Expressions of a refused line: where CPython's parser would stop, and with which message.
+ * Entry points: those of diagnose.h. Recursion is bounded: too deep an expression is given up and "invalid syntax" stands. */
+#include "grammar/diagnose.h"
+
+#include <string.h>
+
+enum { MAX_DEPTH = 2000 };
+
+#define kind_at(d) ou_diag_kind(d)
+#define accept(d, kind) ou_diag_accept(d, kind)
+
+bool ou_diag_accept(Diag *d, int kind)
+{
+    if (ou_diag_kind(d) != kind)
+        return false;
+    d->i++;
+    return true;
+}
+
+static bool enter(Diag *d)
+{
+    if (d->raised || d->depth >= MAX_DEPTH)
+        return false;
+    d->depth++;
+    return true;
+}
+
+static bool leave(Diag *d, bool r)
+{
+    d->depth--;
+    return r && !d->raised;
+}
+
+static void set(Node *n, uint32_t s, uint32_t e, AstKind kind)
+{
+    *n = (Node){.s = s, .e = e, .kind = (uint8_t)kind};
+}
+
+/* Tries a matcher without moving or raising. */
+static bool quietly(Diag *d, bool (*match)(Diag *, Node *), Node *n)
+{
+    uint32_t i = d->i;
+    bool quiet = d->quiet;
+    d->quiet = true;
+    bool r = match(d, n);
+    d->quiet = quiet;
+    if (!r)
+        d->i = i;
+    return r;
+}
+
+const char *ou_diag_name(const Node *n)
+{
+    Expr e;
+    memset(&e, 0, sizeof e);
+    e.kind = n->kind;
+    e.Constant.value.kind = n->constant;
+    return ou_expr_name(&e);
+}
+
+/* ---- comprehensions ---- */
+
+/* One or more for clauses; *item is the last iterable or condition, *target the last target. */
+static bool for_clauses(Diag *d, Node *item, Node *target)
+{
+    bool any = false;
+    while (!d->raised) {
+        uint32_t i = d->i;
+        accept(d, TK_ASYNC);
+        if (!accept(d, TK_FOR)) {
+            d->i = i;
+            return any;
+        }
+        if (!ou_diag_star_targets(d, target)) {
+            d->i = i;
+            return any;
+        }
+        if (!accept(d, TK_IN)) {
+            Node bad;
+            if (!d->quiet) {
+                uint32_t after = d->i;
+                d->i = target->s;
+                if (ou_diag_star_exprs(d, &bad) && !d->raised && bad.e > after)
+                    return ou_diag_target(d, &bad, TARGET_FOR), false;
+                d->i = after;
+                if (!d->raised)
+                    ou_diag_raise(d, d->i, d->i, "'in' expected after for-loop variables");
+            }
+            d->i = i;
+            return false;
+        }
+        if (!d->quiet && !ou_diag_target(d, target, TARGET_FOR))
+            return false;
+        if (!ou_diag_disjunction(d, item)) {
+            d->i = i;
+            return any;
+        }
+        while (kind_at(d) == TK_IF) {
+            Node cond;
+            i = d->i++;
+            if (!ou_diag_disjunction(d, &cond)) {
+                d->i = i;
+                break;
+            }
+            *item = cond;
+        }
+        any = true;
+    }
+    return false;
+}
+
+static bool at_for(Diag *d)
+{
+    return kind_at(d) == TK_FOR || (kind_at(d) == TK_ASYNC && d->t[d->i + 1].kind == TK_FOR);
+}
+
+/* ---- displays ---- */
+
+/* After an element of a display that a for clause follows. */
+static bool comprehension_errors(Diag *d, const Node *first, const Node *last, uint32_t commas, int open)
+{
+    Node a, b;
+    bool starred = first->kind == EXPR_Starred && !commas;
+    if (!at_for(d) || d->quiet || (!starred && (!commas || open == TK_LPAR)))
+        return false;
+    uint32_t i = d->i;
+    bool ok = for_clauses(d, &a, &b);
+    d->i = i;
+    if (!ok)
+        return d->raised;
+    if (starred)
+        ou_diag_raise(d, first->s, first->e - 1, "iterable unpacking cannot be used in comprehension");
+    else
+        ou_diag_raise(d, first->s, last->e - 1, "did you forget parentheses around the comprehension target?");
+    return true;
+}
+
+/* Elements up to [close], the first of which may be matched already; sets n->kind. */
+static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, const Node *given)
+{
+    uint32_t commas = 0;
+    Node first = {0}, e = {0}, item, target;
+    if (given)
+        first = e = *given;
+    AstKind plain = open == TK_LSQB ? EXPR_List : open == TK_LBRACE ? EXPR_Set : EXPR_Tuple;
+    AstKind comp = open == TK_LSQB ? EXPR_ListComp : open == TK_LBRACE ? EXPR_SetComp : EXPR_GeneratorExp;
+    for (;;) {
+        if (accept(d, close)) {
+            set(n, start, d->i, plain);
+            if (open == TK_LPAR && !commas && first.e) {
+                bool constant = first.kind == EXPR_Constant;
+                n->kind = first.kind;
+                n->constant = constant ? first.constant : 0;
+                n->parens = true;
+                if (first.kind == EXPR_Starred && !d->quiet)
+                    return ou_diag_raise(d, first.s, first.e - 1, "cannot use starred expression here");
+            }
+            return true;
+        }
+        if (first.e && !commas && at_for(d)) {
+            if (comprehension_errors(d, &first, &e, 0, open))
+                return false;
+            if (first.kind == EXPR_Starred || !for_clauses(d, &item, &target) || !accept(d, close))
+                return false;
+            set(n, start, d->i, comp);
+            return true;
+        }
+        if (first.e) {
+            if (at_for(d) && comprehension_errors(d, &first, &e, commas, open))
+                return false;
+            if (!accept(d, TK_COMMA))
+                return false;
+            commas++;
+            if (at_for(d)) {
+                Node comma = {.s = d->i - 1, .e = d->i};
+                if (comprehension_errors(d, &first, &comma, commas, open))
+                    return false;
+            }
+            if (kind_at(d) == close)
+                continue;
+        }
+        if (open == TK_LPAR && !first.e && kind_at(d) == TK_YIELD) {
+            if (!ou_diag_yield_or_exprs(d, &first) || !accept(d, close))
+                return false;
+            set(n, start, d->i, EXPR_Yield);
+            n->parens = true;
+            return true;
+        }
+        if (open == TK_LPAR && !first.e && kind_at(d) == TK_DSTAR) {
+            uint32_t star = d->i++;
+            if (ou_diag_expression(d, &e) && accept(d, close) && !d->quiet)
+                ou_diag_raise(d, star, star, "cannot use double starred expression here");
+            return false;
+        }
+        if (!ou_diag_star_named(d, &e))
+            return false;
+        if (!first.e)
+            first = e;
+    }
+}
+
+/* ": value" after a key; raises what is wrong with it. */
+static bool dict_value(Diag *d)
+{
+    Node v;
+    if (kind_at(d) != TK_COLON) {
+        if (!d->quiet) {
+            AstPos pos = d->t[d->i - 1].pos; /* the last character of the key */
+            pos.line = pos.end_line;
+            pos.col = pos.end_col ? pos.end_col - 1 : 0;
+            d->raised = true;
+            ou_lex_error_pos(&d->p->lx, PARSE_SYNTAX, pos, "':' expected after dictionary key");
+            d->p->err->end_col = -1;
+        }
+        return false;
+    }
+    uint32_t colon = d->i++;
+    if (kind_at(d) == TK_STAR && !d->quiet) {
+        uint32_t star = d->i++;
+        if (ou_diag_bitor(d, &v) && !d->raised)
+            return ou_diag_raise(d, star, d->i - 1, "cannot use a starred expression in a dictionary value");
+        return false;
+    }
+    if ((kind_at(d) == TK_RBRACE || kind_at(d) == TK_COMMA) && !d->quiet)
+        return ou_diag_raise(d, colon, colon, "expression expected after dictionary key and ':'");
+    return ou_diag_expression(d, &v);
+}
+
+static bool dict_or_set(Diag *d, Node *n)
+{
+    uint32_t start = d->i - 1;
+    Node e = {0}, item, target;
+    if (accept(d, TK_RBRACE)) {
+        set(n, start, d->i, EXPR_Dict);
+        return true;
+    }
+    int k = kind_at(d);
+    if (k == TK_STAR || (k == TK_NAME && d->t[d->i + 1].kind == TK_WALRUS))
+        return elements(d, n, start, TK_LBRACE, TK_RBRACE, NULL);
+    for (uint32_t items = 0;; items++) {
+        uint32_t s = d->i;
+        bool unpacking = kind_at(d) == TK_DSTAR;
+        if (items && accept(d, TK_RBRACE)) {
+            set(n, start, d->i, EXPR_Dict);
+            return true;
+        }
+        if (unpacking) {
+            d->i++;
+            if (!ou_diag_bitor(d, &e))
+                return false;
+        } else {
+            if (!ou_diag_expression(d, &e))
+                return false;
+            if (!items && kind_at(d) != TK_COLON)
+                return elements(d, n, start, TK_LBRACE, TK_RBRACE, &e);
+            if (!dict_value(d))
+                return false;
+        }
+        if (!items && at_for(d)) {
+            if (!for_clauses(d, &item, &target) || !accept(d, TK_RBRACE))
+                return false;
+            if (unpacking)
+                return d->quiet ? false : ou_diag_raise(d, s, s, "dict unpacking cannot be used in dict comprehension");
+            set(n, start, d->i, EXPR_DictComp);
+            return true;
+        }
+        if (!accept(d, TK_COMMA) && kind_at(d) != TK_RBRACE)
+            return false;
+    }
+}
+
+/* ---- f-strings ---- */
+
+static bool at_field_end(Diag *d)
+{
+    int k = kind_at(d);
+    return k == TK_FBANG || k == TK_FCOLON || k == TK_FRBRACE;
+}
+
+/* Messages about the token after the field's parts are not raised inside an unfinished bracket: another error is near. */
+static bool field_error(Diag *d, const char *msg)
+{
+    return d->quiet ? false : ou_diag_raise(d, d->i, d->i, "f-string: %s", msg);
+}
+
+static bool field(Diag *d)
+{
+    Node e;
+    static const struct {
+        int kind;
+        const char *text;
+    } empty[] = {{TK_ASSIGN, "valid expression required before '='"},
+                 {TK_FBANG, "valid expression required before '!'"},
+                 {TK_FCOLON, "valid expression required before ':'"},
+                 {TK_FRBRACE, "valid expression required before '}'"}};
+    for (int k = 0; k < 4; k++)
+        if (kind_at(d) == empty[k].kind)
+            return field_error(d, empty[k].text);
+    if (!ou_diag_yield_or_exprs(d, &e)) {
+        if (!d->raised && kind_at(d) != TK_END)
+            field_error(d, "expecting a valid expression after '{'");
+        return false;
+    }
+    bool debug = kind_at(d) == TK_ASSIGN;
+    if (!debug && !at_field_end(d))
+        return field_error(d, "expecting '=', or '!', or ':', or '}'");
+    d->i += debug;
+    if (debug && !at_field_end(d))
+        return field_error(d, "expecting '!', or ':', or '}'");
+    if (accept(d, TK_FBANG)) {
+        if (kind_at(d) == TK_FCOLON || kind_at(d) == TK_FRBRACE)
+            return field_error(d, "missing conversion character");
+        if (kind_at(d) != TK_NAME)
+            return field_error(d, "invalid conversion character");
+        const Tok *name = &d->t[d->i];
+        const uchar *s = d->p->lx.src + name->start;
+        if (name->start != d->t[d->i - 1].end) {
+            if (!d->quiet)
+                ou_diag_raise(d, d->i - 1, d->i,
+                              "f-string: conversion type must come right after the exclamation mark");
+            return false;
+        }
+        if (name->end - name->start != 1 || !strchr("sra", *s)) {
+            if (!d->quiet)
+                ou_diag_raise(d, d->i, d->i, "f-string: invalid conversion character '%.*s': expected 's', 'r', or 'a'",
+                              (int)(name->end - name->start < 100 ? name->end - name->start : 100), (const char *)s);
+            return false;
+        }
+        d->i++;
+        if (kind_at(d) != TK_FCOLON && kind_at(d) != TK_FRBRACE)
+            return field_error(d, "expecting ':' or '}'");
+    }
+    if (accept(d, TK_FCOLON)) {
+        for (;;) {
+            if (accept(d, TK_FMIDDLE))
+                continue;
+            if (!accept(d, TK_FLBRACE))
+                break;
+            if (!field(d))
+                return false;
+        }
+        if (kind_at(d) != TK_FRBRACE)
+            return field_error(d, "expecting '}', or format specs");
+    }
+    if (!accept(d, TK_FRBRACE))
+        return field_error(d, "expecting '}'");
+    return true;
+}
+
+static bool fstring(Diag *d)
+{
+    d->i++;
+    for (;;) {
+        if (accept(d, TK_FMIDDLE))
+            continue;
+        if (accept(d, TK_FEND))
+            return true;
+        if (!accept(d, TK_FLBRACE) || !enter(d))
+            return false;
+        if (!leave(d, field(d)))
+            return false;
+    }
+}
+
+/* ---- atoms and primaries ---- */
+
+static bool strings(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    bool f = false;
+    for (;;) {
+        if (accept(d, TK_STRING))
+            continue;
+        if (kind_at(d) != TK_FSTART)
+            break;
+        f = true;
+        if (!fstring(d))
+            return false;
+    }
+    set(n, s, d->i, f ? EXPR_JoinedStr : EXPR_Constant);
+    n->constant = CONST_STR;
+    return true;
+}
+
+static bool atom(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    int k = kind_at(d);
+    switch (k) {
+    case TK_NAME:
+    case TK_MATCH:
+    case TK_CASE:
+    case TK_TYPE:
+        d->i++;
+        set(n, s, d->i, EXPR_Name);
+        return true;
+    case TK_NUMBER:
+    case TK_NONE:
+    case TK_TRUE:
+    case TK_FALSE:
+    case TK_ELLIPSIS:
+        d->i++;
+        set(n, s, d->i, EXPR_Constant);
+        n->constant = k == TK_NUMBER  ? CONST_INT
+                      : k == TK_NONE  ? CONST_NONE
+                      : k == TK_TRUE  ? CONST_TRUE
+                      : k == TK_FALSE ? CONST_FALSE
+                                      : CONST_ELLIPSIS;
+        return true;
+    case TK_STRING:
+    case TK_FSTART:
+        return strings(d, n);
+    case TK_LPAR:
+    case TK_LPARW:
+        d->i++;
+        return elements(d, n, s, TK_LPAR, TK_RPAR, NULL);
+    case TK_LSQB:
+        d->i++;
+        return elements(d, n, s, TK_LSQB, TK_RSQB, NULL);
+    case TK_LBRACE:
+        d->i++;
+        return dict_or_set(d, n);
+    default:
+        return false;
+    }
+}
+
+static bool slices(Diag *d)
+{
+    Node e;
+    if (kind_at(d) == TK_RSQB)
+        return false;
+    while (kind_at(d) != TK_RSQB) {
+        if (accept(d, TK_STAR)) {
+            if (!ou_diag_expression(d, &e))
+                return false;
+        } else {
+            bool any = kind_at(d) != TK_COLON;
+            if (any && !ou_diag_named(d, &e))
+                return false;
+            for (int colons = 0; colons < 2 && accept(d, TK_COLON); colons++) {
+                int k = kind_at(d);
+                if (k != TK_COLON && k != TK_COMMA && k != TK_RSQB && !ou_diag_expression(d, &e))
+                    return false;
+            }
+        }
+        if (!accept(d, TK_COMMA))
+            break;
+    }
+    return kind_at(d) == TK_RSQB;
+}
+
+static bool primary(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    if (!atom(d, n))
+        return false;
+    while (!d->raised) {
+        uint32_t i = d->i;
+        switch (kind_at(d)) {
+        case TK_DOT:
+            d->i++;
+            if (kind_at(d) != TK_NAME) {
+                d->i = i;
+                return true;
+            }
+            d->i++;
+            set(n, s, d->i, EXPR_Attribute);
+            break;
+        case TK_LPAR:
+        case TK_LPARW:
+            d->i++;
+            if (!ou_diag_arguments(d) || !accept(d, TK_RPAR)) {
+                d->i = i;
+                return !d->raised;
+            }
+            set(n, s, d->i, EXPR_Call);
+            break;
+        case TK_LSQB:
+            d->i++;
+            if (!slices(d)) {
+                d->i = i;
+                return !d->raised;
+            }
+            d->i++;
+            set(n, s, d->i, EXPR_Subscript);
+            break;
+        default:
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- operators ---- */
+
+/* Signs, await and a primary; `**` is one of the binary operators here, since only extents matter. */
+static bool operand(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    bool sign = false, wait = false;
+    while (kind_at(d) == TK_PLUS || kind_at(d) == TK_MINUS || kind_at(d) == TK_TILDE) {
+        d->i++;
+        sign = true;
+    }
+    wait = accept(d, TK_AWAIT);
+    if (!primary(d, n)) {
+        d->i = s;
+        return false;
+    }
+    if (sign)
+        set(n, s, d->i, EXPR_UnaryOp);
+    else if (wait)
+        set(n, s, d->i, EXPR_Await);
+    return true;
+}
+
+static bool is_binary(int k)
+{
+    switch (k) {
+    case TK_BAR:
+    case TK_CARET:
+    case TK_AMPER:
+    case TK_LSHIFT:
+    case TK_RSHIFT:
+    case TK_PLUS:
+    case TK_MINUS:
+    case TK_STAR:
+    case TK_SLASH:
+    case TK_DSLASH:
+    case TK_PERCENT:
+    case TK_AT:
+    case TK_DSTAR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool ou_diag_bitor(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    Node r;
+    if (!enter(d))
+        return false;
+    if (!operand(d, n))
+        return leave(d, false);
+    while (is_binary(kind_at(d))) {
+        uint32_t i = d->i++;
+        if (!operand(d, &r)) {
+            d->i = i;
+            break;
+        }
+        set(n, s, d->i, EXPR_BinOp);
+    }
+    return leave(d, true);
+}
+
+static bool comparison_operator(Diag *d)
+{
+    switch (kind_at(d)) {
+    case TK_EQ:
+    case TK_LT:
+    case TK_LE:
+    case TK_GT:
+    case TK_GE:
+    case TK_IN:
+        d->i++;
+        return true;
+    case TK_NE:
+        if (d->p->lx.src[d->t[d->i].start] == '<')
+            return false;
+        d->i++;
+        return true;
+    case TK_IS:
+        d->i++;
+        accept(d, TK_NOT);
+        return true;
+    case TK_NOT:
+        if (d->t[d->i + 1].kind != TK_IN)
+            return false;
+        d->i += 2;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool ou_diag_disjunction(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    bool joined = false;
+    if (!enter(d))
+        return false;
+    for (uint32_t last = s;;) {
+        bool negated = false;
+        while (accept(d, TK_NOT))
+            negated = true;
+        if (!ou_diag_bitor(d, n)) {
+            d->i = last;
+            if (last == s)
+                return leave(d, false);
+            break;
+        }
+        for (;;) {
+            uint32_t i = d->i;
+            Node r;
+            if (!comparison_operator(d))
+                break;
+            if (!ou_diag_bitor(d, &r)) {
+                d->i = i;
+                break;
+            }
+            set(n, s, d->i, EXPR_Compare);
+        }
+        if (negated)
+            set(n, s, d->i, EXPR_UnaryOp);
+        last = d->i;
+        if (d->raised || (kind_at(d) != TK_AND && kind_at(d) != TK_OR))
+            break;
+        d->i++;
+        joined = true;
+    }
+    if (joined && n->s != s)
+        set(n, s, d->i, EXPR_BoolOp);
+    else if (joined)
+        n->kind = EXPR_BoolOp;
+    return leave(d, true);
+}
+
+static bool is_legacy(const Diag *d, const Node *n)
+{
+    return n->kind == EXPR_Name && !n->parens && (ou_diag_is(d, n->s, "print") || ou_diag_is(d, n->s, "exec"));
+}
+
+static bool is_soft_keyword(const Diag *d, uint32_t i)
+{
+    return ou_diag_is(d, i, "match") || ou_diag_is(d, i, "case") || ou_diag_is(d, i, "type") || ou_diag_is(d, i, "_");
+}
+
+/* `a b` and `print a`, found when another expression follows the one just matched. */
+static bool juxtaposed(Diag *d, const Node *a)
+{
+    Node b;
+    uint32_t i = d->i;
+    const Tok *t = d->t;
+    bool prefix = t[a->s].kind == TK_NAME && (t[a->s + 1].kind == TK_STRING || t[a->s + 1].kind == TK_FSTART);
+    if (!prefix && !is_soft_keyword(d, a->s) && quietly(d, ou_diag_expression, &b)) {
+        uint32_t end = d->i;
+        if (!is_legacy(d, a) && t[end - 1].level) {
+            ou_diag_raise(d, a->s, end - 1, "invalid syntax. Perhaps you forgot a comma?");
+            return true;
+        }
+    }
+    d->i = i;
+    if (is_legacy(d, a) && kind_at(d) != TK_LPAR && quietly(d, ou_diag_star_exprs, &b)) {
+        Tok name = t[a->s];
+        int n = (int)(name.end - name.start);
+        const char *s = (const char *)d->p->lx.src + name.start;
+        ou_diag_raise(d, a->s, d->i - 1, "Missing parentheses in call to '%.*s'. Did you mean %.*s(...)?", n, s, n, s);
+        return true;
+    }
+    d->i = i;
+    return false;
+}
+
+static bool lambda(Diag *d, Node *n)
+{
+    uint32_t s = d->i++;
+    Node body;
+    if (!ou_diag_params(d, TK_COLON))
+        return false;
+    if (kind_at(d) == TK_FCOLON && !d->quiet) {
+        uint32_t colon = d->i;
+        ou_diag_raise(d, s, colon, "f-string: lambda expressions are not allowed without parentheses");
+        return false;
+    }
+    if (!accept(d, TK_COLON) || !ou_diag_expression(d, &body))
+        return false;
+    set(n, s, d->i, EXPR_Lambda);
+    return true;
+}
+
+bool ou_diag_expression(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    bool choice = false;
+    if (!enter(d))
+        return false;
+    for (;;) {
+        if (kind_at(d) == TK_LAMBDA) {
+            if (!lambda(d, n)) {
+                d->i = s;
+                return leave(d, false);
+            }
+            break;
+        }
+        Node a, b;
+        if (!ou_diag_disjunction(d, &a)) {
+            if (!choice)
+                d->i = s;
+            return leave(d, false);
+        }
+        *n = a;
+        if (!d->quiet && juxtaposed(d, &a))
+            return leave(d, false);
+        uint32_t i = d->i;
+        if (!accept(d, TK_IF))
+            break;
+        if (!ou_diag_disjunction(d, &b)) {
+            d->i = i;
+            break;
+        }
+        if (kind_at(d) != TK_ELSE) {
+            if (kind_at(d) != TK_COLON && kind_at(d) != TK_FCOLON && !d->quiet)
+                ou_diag_raise(d, a.s, d->i - 1, "expected 'else' after 'if' expression");
+            d->i = i;
+            break;
+        }
+        d->i++;
+        choice = true;
+        /* The rest after `else` is one more expression: once around the loop. */
+    }
+    if (choice)
+        set(n, s, d->i, EXPR_IfExp);
+    return leave(d, !d->raised);
+}
+
+/* Whether the expression at [s] begins with a list, a tuple or a generator expression. */
+static bool starts_with_sequence(Diag *d, uint32_t s)
+{
+    Node n;
+    uint32_t i = d->i;
+    d->i = s;
+    bool r = quietly(d, atom, &n) && !n.parens;
+    d->i = i;
+    return r && (n.kind == EXPR_List || n.kind == EXPR_Tuple || n.kind == EXPR_GeneratorExp);
+}
+
+/* x := y, and what a lone `=` in its place is told. */
+bool ou_diag_named(Diag *d, Node *n)
+{
+    uint32_t s = d->i, after;
+    Node b;
+    if (!enter(d))
+        return false;
+    if (kind_at(d) == TK_NAME && d->t[d->i + 1].kind == TK_WALRUS) {
+        d->i += 2;
+        if (ou_diag_expression(d, &b)) {
+            set(n, s, d->i, EXPR_NamedExpr);
+            return leave(d, true);
+        }
+        d->i = s;
+    }
+    if (!ou_diag_expression(d, n)) {
+        d->i = s;
+        return leave(d, false);
+    }
+    after = d->i;
+    if (kind_at(d) == TK_WALRUS) {
+        d->i++;
+        if (!d->quiet && ou_diag_expression(d, &b))
+            ou_diag_raise(d, s, after - 1, "cannot use assignment expressions with %s", ou_diag_name(n));
+        d->i = s;
+        return leave(d, false);
+    }
+    if (kind_at(d) == TK_ASSIGN && !d->quiet) {
+        Node a;
+        d->i = s;
+        /* The left side must be a bitwise_or as a whole. */
+        if (quietly(d, ou_diag_bitor, &a) && d->i == after) {
+            d->i = after + 1;
+            bool value = ou_diag_bitor(d, &b);
+            if (value && kind_at(d) != TK_ASSIGN && kind_at(d) != TK_WALRUS) {
+                int k = d->t[s].kind;
+                bool excluded = k == TK_TRUE || k == TK_NONE || k == TK_FALSE || starts_with_sequence(d, s);
+                if (a.kind == EXPR_Name && !a.parens)
+                    ou_diag_raise(d, s, d->i - 1, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
+                else if (!excluded)
+                    ou_diag_raise(d, s, after - 1, "cannot assign to %s here. Maybe you meant '==' instead of '='?",
+                                  ou_diag_name(&a));
+            }
+        }
+        d->i = after;
+    }
+    return leave(d, true);
+}
+
+bool ou_diag_star_named(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    if (!accept(d, TK_STAR))
+        return ou_diag_named(d, n);
+    if (!ou_diag_bitor(d, n)) {
+        d->i = s;
+        return false;
+    }
+    set(n, s, d->i, EXPR_Starred);
+    return true;
+}
+
+static bool star_expr(Diag *d, Node *n)
+{
+    if (kind_at(d) == TK_STAR)
+        return ou_diag_star_named(d, n);
+    return ou_diag_expression(d, n);
+}
+
+bool ou_diag_star_exprs(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    Node e;
+    if (!star_expr(d, n))
+        return false;
+    if (kind_at(d) != TK_COMMA)
+        return true;
+    while (accept(d, TK_COMMA))
+        if (!star_expr(d, &e))
+            break;
+    set(n, s, d->i, EXPR_Tuple);
+    return !d->raised;
+}
+
+bool ou_diag_star_targets(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    bool tuple = false;
+    Node e;
+    for (;;) {
+        uint32_t i = d->i;
+        bool star = accept(d, TK_STAR);
+        if (!ou_diag_bitor(d, &e)) {
+            d->i = i;
+            break;
+        }
+        if (!tuple) {
+            *n = e;
+            if (star)
+                set(n, s, d->i, EXPR_Starred);
+        }
+        if (!accept(d, TK_COMMA))
+            break;
+        tuple = true;
+    }
+    if (tuple)
+        set(n, s, d->i, EXPR_Tuple);
+    return d->i > s && !d->raised;
+}
+
+bool ou_diag_yield_or_exprs(Diag *d, Node *n)
+{
+    uint32_t s = d->i;
+    Node e;
+    if (!accept(d, TK_YIELD))
+        return ou_diag_star_exprs(d, n);
+    if (accept(d, TK_FROM)) {
+        if (!ou_diag_expression(d, &e))
+            return false;
+    } else if (!ou_diag_star_exprs(d, &e) && d->raised)
+        return false;
+    set(n, s, d->i, EXPR_Yield);
+    return true;
+}
+
+/* ---- calls ---- */
+
+/* One argument; *genexp when for clauses follow without parentheses. */
+static bool argument(Diag *d, uint32_t *keyword, bool *unpacked, uint32_t args, Node *last)
+{
+    uint32_t s = d->i;
+    Node e, item, target;
+    int k = kind_at(d);
+    if (k == TK_STAR) {
+        d->i++;
+        if (!ou_diag_expression(d, &e)) {
+            if (!d->raised && !d->quiet)
+                ou_diag_raise(d, s, s, "Invalid star expression");
+            return false;
+        }
+        if (kind_at(d) == TK_ASSIGN && !d->quiet) {
+            d->i++;
+            if (ou_diag_expression(d, &e))
+                ou_diag_raise(d, s, d->i - 1, "cannot assign to iterable argument unpacking");
+            return false;
+        }
+        set(last, s, d->i, EXPR_Starred);
+        return true;
+    }
+    if (k == TK_DSTAR) {
+        d->i++;
+        if (!ou_diag_expression(d, &e))
+            return false;
+        if (kind_at(d) == TK_ASSIGN && !d->quiet) {
+            d->i++;
+            if (ou_diag_expression(d, &e))
+                ou_diag_raise(d, s, d->i - 1, "cannot assign to keyword argument unpacking");
+            return false;
+        }
+        ++*keyword;
+        *unpacked = true;
+        set(last, s, d->i, EXPR_Dict);
+        return true;
+    }
+    if (d->t[s + 1].kind == TK_ASSIGN && (k == TK_TRUE || k == TK_FALSE || k == TK_NONE)) {
+        if (!d->quiet)
+            ou_diag_raise(d, s, s + 1, "cannot assign to %s", k == TK_TRUE ? "True" : k == TK_FALSE ? "False" : "None");
+        return false;
+    }
+    if (k == TK_NAME && d->t[s + 1].kind == TK_ASSIGN) {
+        d->i = s + 2;
+        if ((kind_at(d) == TK_COMMA || kind_at(d) == TK_RPAR) && !d->quiet)
+            return ou_diag_raise(d, s, s + 1, "expected argument value expression");
+        if (!ou_diag_expression(d, &e))
+            return false;
+        if (at_for(d) && !d->quiet && for_clauses(d, &item, &target))
+            ou_diag_raise(d, s, s + 1, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
+        ++*keyword;
+        set(last, s, d->i, EXPR_Name);
+        return !d->raised;
+    }
+    if (k == TK_NAME && d->t[s + 1].kind == TK_WALRUS) {
+        d->i = s + 2;
+        if (!ou_diag_expression(d, &e))
+            return false;
+    } else {
+        if (!ou_diag_expression(d, &e))
+            return false;
+        if (kind_at(d) == TK_ASSIGN && !d->quiet)
+            return ou_diag_raise(d, s, d->i, "expression cannot contain assignment, perhaps you meant \"==\"?");
+    }
+    set(last, s, d->i, e.kind);
+    if (at_for(d)) {
+        if (!for_clauses(d, &item, &target))
+            return false;
+        if (args || kind_at(d) != TK_RPAR) {
+            if (!d->quiet && kind_at(d) == TK_COMMA && !args)
+                ou_diag_raise(d, s, item.e - 1, "Generator expression must be parenthesized");
+            else if (!d->quiet && args)
+                ou_diag_raise(d, s, target.e - 1, "Generator expression must be parenthesized");
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ou_diag_arguments(Diag *d)
+{
+    uint32_t args = 0, keywords = 0, comma = 0;
+    bool unpacked = false, misplaced = false, unpacked_first = false;
+    while (kind_at(d) != TK_RPAR) {
+        Node last = {0};
+        uint32_t before = keywords, s = d->i;
+        if (kind_at(d) == TK_STAR && unpacked && !d->quiet) {
+            Node e;
+            d->i++;
+            ou_diag_expression(d, &e);
+            return ou_diag_raise(d, comma, d->i > s + 1 ? d->i - 1 : s,
+                                 "iterable argument unpacking follows keyword argument unpacking");
+        }
+        if (!argument(d, &keywords, &unpacked, args, &last))
+            return false;
+        args++;
+        if (before && before == keywords && last.kind != EXPR_Starred && !misplaced) {
+            misplaced = true;
+            unpacked_first = unpacked;
+        }
+        if (!accept(d, TK_COMMA))
+            break;
+        comma = d->i - 1;
+    }
+    if (kind_at(d) != TK_RPAR)
+        return false;
+    if (misplaced && !d->quiet)
+        return ou_diag_raise(d, d->i, d->i,
+                             unpacked_first ? "positional argument follows keyword argument unpacking"
+                                            : "positional argument follows keyword argument");
+    return true;
+}
+
+/* ---- parameters ---- */
+
+bool ou_diag_params(Diag *d, int close)
+{
+    bool lambda_list = close == TK_COLON, star = false, dstar = false, slash = false, def = false;
+    uint32_t count = 0;
+    Node e;
+    for (;; count++) {
+        int k = kind_at(d);
+        uint32_t s = d->i;
+        const char *wrong = NULL;
+        if (k == close || (lambda_list && k == TK_FCOLON))
+            return true;
+        if (dstar && (k == TK_NAME || k == TK_STAR || k == TK_DSTAR || k == TK_SLASH))
+            wrong = "arguments cannot follow var-keyword argument";
+        else if (k == TK_SLASH) {
+            wrong = slash    ? "/ may appear only once"
+                    : star   ? "/ must be ahead of *"
+                    : !count ? "at least one argument must precede /"
+                             : NULL;
+            slash = true;
+            d->i++;
+            if (!wrong && kind_at(d) == TK_STAR) {
+                s = d->i;
+                wrong = "expected comma between / and *";
+            }
+        } else if (k == TK_STAR) {
+            d->i++;
+            int next = kind_at(d);
+            if (star)
+                wrong = "* argument may appear only once";
+            else if (next == close || (next == TK_COMMA && (d->t[d->i + 1].kind == close ||
+                                                            d->t[d->i + 1].kind == TK_DSTAR)))
+                wrong = "named arguments must follow bare *";
+            star = true;
+            if (!wrong && next == TK_NAME)
+                goto name;
+        } else if (k == TK_DSTAR) {
+            d->i++;
+            dstar = true;
+            if (kind_at(d) != TK_NAME)
+                return false;
+            goto name;
+        } else if (k == TK_NAME) {
+        name:
+            d->i++;
+            if (!lambda_list && accept(d, TK_COLON) && !star_expr(d, &e))
+                return false;
+            if (kind_at(d) == TK_ASSIGN) {
+                uint32_t eq = d->i++;
+                if (k != TK_NAME) {
+                    s = eq;
+                    wrong = k == TK_STAR ? "var-positional argument cannot have default value"
+                                         : "var-keyword argument cannot have default value";
+                } else if (kind_at(d) == close || kind_at(d) == TK_COMMA) {
+                    s = eq;
+                    wrong = "expected default value expression";
+                } else if (!ou_diag_expression(d, &e))
+                    return false;
+                def = true;
+            } else if (k == TK_NAME && def && !star)
+                wrong = "parameter without a default follows parameter with a default";
+        } else if (k == TK_LPAR) {
+            uint32_t i = d->i + 1;
+            while (d->t[i].kind == TK_NAME && d->t[i + 1].kind == TK_COMMA)
+                i += 2;
+            i += d->t[i].kind == TK_NAME;
+            if (d->t[i].kind == TK_RPAR && i > d->i + 1 && !d->quiet)
+                return ou_diag_raise(d, s, i,
+                                     lambda_list ? "Lambda expression parameters cannot be parenthesized"
+                                                 : "Function parameters cannot be parenthesized");
+            return false;
+        } else
+            return false;
+        if (wrong && !d->quiet)
+            return ou_diag_raise(d, s, s, "%s", wrong);
+        if (wrong)
+            return false;
+        if (!accept(d, TK_COMMA))
+            return kind_at(d) == close || (lambda_list && kind_at(d) == TK_FCOLON);
+    }
+}
