@@ -561,6 +561,8 @@ static Value member_get(VM *vm, Value self, Value obj, Value cls)
         return retain(self);
     if (!applies(vm, m->name->data, m->owner, obj))
         return V_NULL;
+    if (m->index & MEMBER_ITEM)
+        return retain(as_tuple(obj)->items[m->index & ~MEMBER_ITEM]);
     Value v = tail_of(ou_type_of(vm, obj), v_obj(obj))->slots[m->index];
     return v == V_UNBOUND ? ou_raise_attr(vm, obj, m->name) : retain(v);
 }
@@ -569,6 +571,10 @@ static bool member_set(VM *vm, Value self, Value obj, Value v)
     Member *m = as_member(self);
     if (!applies(vm, m->name->data, m->owner, obj))
         return false;
+    if (m->index & MEMBER_ITEM) {
+        ou_raise(vm, E_ATTRIBUTE, "readonly attribute");
+        return false;
+    }
     Value *place = &tail_of(ou_type_of(vm, obj), v_obj(obj))->slots[m->index];
     if (v == V_NULL && *place == V_UNBOUND) {
         ou_raise_attr(vm, obj, m->name);

@@ -20,8 +20,9 @@ typedef struct Member { /* T_MEMBER: one of __slots__ */
     Obj h;
     Str *name;
     Type *owner; /* owned */
-    uint32_t index;
+    uint32_t index; /* place among the slots, or with MEMBER_ITEM an item of a struct sequence */
 } Member;
+#define MEMBER_ITEM UINT32_C(0x80000000)
 typedef struct MethodWrapper { /* T_METHOD_WRAPPER: a slot wrapper bound to an object */
     Obj h;
     Native *wrapper;
