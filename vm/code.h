@@ -78,6 +78,8 @@ typedef struct Unit {
     Value doc;       /* owned */
     uint8_t kind;    /* CODE_FUNCTION ... */
     bool can_await;  /* coroutine, async generator, or top-level await */
+    Scope *outer_scope; /* what c->scope and c->loc were */
+    AstPos outer_loc;
 } Unit;
 
 /* ---- emission (code.c); all of it does nothing once the compilation has failed ---- */

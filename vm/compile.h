@@ -41,6 +41,7 @@ struct Compiler {
     bool future_annotations;
     bool interactive;
     bool no_warnings;    /* inside a second copy of a final body */
+    AstStr *generic_base; /* the name ".generic_base" */
     uint32_t future_line; /* of the last `from __future__` at the top */
     int depth;           /* of C recursion */
 };
@@ -84,6 +85,7 @@ void ou_drop(Compiler *c, int r);                                /* release the 
 bool ou_safe_operand(Compiler *c, int r, const Expr *later);     /* may r be read after `later` was evaluated? */
 int ou_operand_before(Compiler *c, const Expr *e, const Expr *later); /* an operand that `later` cannot change */
 int ou_build(Compiler *c, const ExprSeq *elts, OpCode op, int dst); /* MKTUPLE, MKLIST, MKSET */
+int ou_super_method(Compiler *c, const Expr *attr);               /* super().name as a method in a window, or NONE */
 bool ou_forbidden(Compiler *c, const Str *name, AstPos pos, uint8_t ctx);
 void ou_binop(Compiler *c, int binop, bool inplace, int dst, int l, const Expr *right, const Expr *whole);
 Symbol *ou_symbol(Compiler *c, Str *name);
@@ -94,13 +96,13 @@ AstPos ou_attr_pos(const Expr *attr, AstPos pos);
 int ou_call_expr(Compiler *c, const Expr *e, int dst);
 /* The arguments of a call whose function stands in the temporary fn (args from fn + 2 + nself); the result is in fn. */
 void ou_call_args(Compiler *c, int fn, int nextra, const ExprSeq *args, const KeywordSeq *kws, bool method);
+void ou_warn_subscript(Compiler *c, const Expr *e);
 int ou_fstring(Compiler *c, const Expr *e, int dst);
 
 /* ---- targets and statements (compile_stmt.c) ---- */
 void ou_store(Compiler *c, const Expr *target, int src);         /* consumes src if a temporary */
 void ou_stmts(Compiler *c, const StmtSeq *s);
 void ou_stmt(Compiler *c, const Stmt *s);
-void ou_import(Compiler *c, const Stmt *s);
 
 /* ---- try, with (compile_try.c) ---- */
 void ou_try(Compiler *c, const Stmt *s);
@@ -132,10 +134,12 @@ int ou_lambda(Compiler *c, const Expr *e, int dst);
 int ou_make_function(Compiler *c, Code *code, int a, int flags); /* MKFUNC with what stands from a on; takes code over */
 int ou_decorators(Compiler *c, const ExprSeq *d);                /* pushes them; the first temporary of the window after */
 void ou_decorate(Compiler *c, const ExprSeq *d, int value);      /* calls them, innermost first */
+void ou_body(Compiler *c, const StmtSeq *body);                   /* of a module or class: annotations, docstring, statements */
 void ou_class_def(Compiler *c, const Stmt *s);
 void ou_type_alias(Compiler *c, const Stmt *s);
 int ou_type_params(Compiler *c, const TypeParamSeq *tp);         /* binds them and leaves the tuple in a temporary */
 Value ou_docstring(Compiler *c, const StmtSeq *body);            /* owned str, or V_NULL when there is none */
-void ou_ret_value(Compiler *c, int r);                           /* RETURN r */
+Value ou_unparse(Compiler *c, const Expr *e);                    /* owned str: the text of an annotation (unparse.c) */
+void ou_annotation(Compiler *c, const Expr *e);                  /* its value, or its text, in the next temporary */
 
 #endif
