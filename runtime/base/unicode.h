@@ -4,6 +4,7 @@
 #define OU_UNICODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 bool ou_uni_is_printable(uint32_t c);
@@ -29,5 +30,9 @@ int ou_uni_lower(uint32_t c, uint32_t out[4]);
 int ou_uni_upper(uint32_t c, uint32_t out[4]);
 int ou_uni_title(uint32_t c, uint32_t out[4]);
 int ou_uni_fold(uint32_t c, uint32_t out[4]);
+
+/* Character names. Without the name table (unicode_names.c) only the algorithmic ones are known: Hangul, ideographs. */
+bool ou_uni_name(uint32_t c, char *out, size_t size);            /* false: none */
+int ou_uni_lookup(const char *name, size_t n, uint32_t out[4]); /* how many code points the name stands for; 0: unknown */
 
 #endif

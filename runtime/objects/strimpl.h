@@ -35,7 +35,4 @@ Value ou_str_format_args(VM *vm, Str *fmt, Tuple *args, Value kwargs); /* kwargs
 /* str_percent.c: appends fmt % args; with `bytes` the rules of bytes apply and out holds raw bytes. */
 bool ou_percent(StrBuf *out, const char *fmt, size_t n, Value args, bool bytes);
 
-/* codecs.c: error handler names "strict" and so on as CPython knows them; NULL stands for strict. */
-Value ou_codec_encode(VM *vm, Str *s, const char *encoding, const char *errors);
-
 #endif
