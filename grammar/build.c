@@ -29,6 +29,12 @@ void ou_build_fail_here(Parser *p, const char *msg)
     ou_build_fail(p, PARSE_SYNTAX, p->look.pos, "%s", msg);
 }
 
+void ou_build_fail_final(Parser *p, AstPos pos, const char *msg)
+{
+    ou_build_fail(p, PARSE_SYNTAX, pos, "%s", msg);
+    p->final = true;
+}
+
 void ou_build_no_memory(Parser *p)
 {
     if (!p->failed)
@@ -398,7 +404,6 @@ int ou_build_comp_for(Parser *p, Tok t, Ex target, Ex iter, bool is_async)
     Comprehension *c = ou_build_alloc(p, sizeof *c);
     if (!c)
         return (int)p->n_items;
-    ou_target(p, target.e, TARGET_FOR);
     c->pos = (AstPos){t.pos.line, t.pos.col, p->end_line, p->end_col};
     c->target = target.e;
     c->iter = iter.e;
@@ -488,11 +493,11 @@ Ex ou_build_starred(Parser *p, Tok star, Ex e)
     return r;
 }
 
-Ex ou_build_walrus(Parser *p, Ex target, Ex v)
+/* What is wrong with the target, diagnose.c knows. */
+Ex ou_build_walrus(Parser *p, Ex target, Tok op, Ex v)
 {
     if (target.e->kind != EXPR_Name || target.e->in_parens)
-        ou_build_fail(p, PARSE_SYNTAX, target.e->pos, "cannot use assignment expressions with %s",
-                      ou_expr_name(target.e));
+        ou_build_fail(p, PARSE_SYNTAX, op.pos, "invalid syntax");
     else
         target.e->Name.ctx = CTX_Store;
     Expr *r = ou_build_new(p, EXPR_NamedExpr, target, max2(1, v.e->depth));

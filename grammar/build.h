@@ -37,6 +37,7 @@ typedef struct Parser {
     Tok look;                   /* the token being given */
     bool failed;
     bool lexer_failed;          /* err is the lexer's */
+    bool final;     /* err is right as it stands: diagnose.c has nothing to add */
     bool bad_token; /* the grammar refused p->look: diagnose.c finds the message */
     ParseMode mode;
     uint32_t flags;
@@ -68,6 +69,8 @@ enum { ARG_PLAIN, ARG_GENEXP };
 
 /* ---- parser-wide (build.c) ---- */
 void ou_build_fail(Parser *p, int kind, AstPos pos, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The same for an error that is found only behind its line. */
+void ou_build_fail_final(Parser *p, AstPos pos, const char *msg);
 void ou_build_fail_here(Parser *p, const char *msg); /* at the lookahead token */
 void ou_build_no_memory(Parser *p);
 void ou_build_syntax_error(Parser *p, int token);
@@ -147,6 +150,7 @@ int ou_build_arg(Parser *p, int kind, Ex e);
 int ou_build_arg_genexp(Parser *p, Ex e, List comps);
 int ou_build_arg_keyword(Parser *p, Tok op, const Ex *name, Ex v);
 void ou_build_take_args(Parser *p, List l, ExprSeq *args, KeywordSeq *keywords, unsigned *depth);
+void ou_build_check_args(Parser *p, List l); /* their order */
 Ex ou_build_call(Parser *p, Ex f, Tok lpar, List args);
 int ou_build_type_var(Parser *p, Tok n, const Ex *bound, const Ex *def);
 int ou_build_type_star(Parser *p, AstKind kind, Tok star, Tok n, const Ex *def);
@@ -171,7 +175,7 @@ int ou_build_comp_for(Parser *p, Tok t, Ex target, Ex iter, bool is_async);
 void ou_build_comp_if(Parser *p, Ex e);
 ComprehensionSeq ou_build_take_comps(Parser *p, List l, unsigned *depth);
 Ex ou_build_starred(Parser *p, Tok star, Ex e);
-Ex ou_build_walrus(Parser *p, Ex target, Ex v);
+Ex ou_build_walrus(Parser *p, Ex target, Tok op, Ex v);
 Ex ou_build_yield(Parser *p, Tok t, const Ex *e);
 Ex ou_build_yield_from(Parser *p, Tok t, Ex e);
 Ex ou_build_await(Parser *p, Tok t, Ex e);

@@ -34,12 +34,44 @@ bool ou_diag_raise(Diag *d, uint32_t from, uint32_t to, const char *fmt, ...)
     return false;
 }
 
+bool ou_diag_raise_from(Diag *d, uint32_t from, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    AstPos a = d->t[from].pos, b = d->t[d->i].pos;
+    raise_pos(d, PARSE_SYNTAX, (AstPos){a.line, a.col, b.end_line, b.end_col ? b.end_col - 1 : 0}, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+/* "'(' was never closed", of the innermost bracket that is open now. */
+static void unclosed(Lexer *lx)
+{
+    uint32_t line = lx->brackets[lx->level - 1].line, col = lx->brackets[lx->level - 1].col;
+    const uchar *s = ou_lex_line(lx, line);
+    ou_lex_error(lx, PARSE_SYNTAX, line, s, s + col, NULL, "'%c' was never closed", lx->brackets[lx->level - 1].open);
+    lx->err->end_col = 0;
+    lx->err->incomplete = true;
+}
+
+void ou_diag_unclosed(Diag *d)
+{
+    if (!d->raised && d->p->lx.level)
+        unclosed(&d->p->lx);
+    d->raised = true;
+}
+
 static bool raise_here(Diag *d, int kind, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
+    bool raised = d->raised;
     raise_pos(d, kind, d->p->look.pos, fmt, ap);
     va_end(ap);
+    if (!raised && (d->p->look.kind == TK_END || d->p->look.kind == TK_DEDENT))
+        d->p->err->end_col = -1;
+    if (!raised && d->p->look.kind == TK_DEDENT && d->p->look.start < (uint32_t)(d->p->lx.end - d->p->lx.src))
+        d->p->err->col = 0;
     return false;
 }
 
@@ -180,7 +212,7 @@ static bool assignment(Diag *d)
             if (!ou_diag_yield_or_exprs(d, &a))
                 return false;
             if (kind_at(d) == TK_ASSIGN)
-                return ou_diag_raise(d, a.s, a.e - 1, "assignment to yield expression not possible");
+                return ou_diag_raise(d, a.ns, a.ne - 1, "assignment to yield expression not possible");
             return true;
         }
         if (!ou_diag_star_exprs(d, &a))
@@ -213,13 +245,13 @@ static bool assignment(Diag *d)
         if (d->raised)
             return false;
         if (tuple && sound)
-            return ou_diag_raise(d, first.s, first.e - 1, "only single target (not tuple) can be annotated");
+            return ou_diag_raise(d, first.ns, first.ne - 1, "only single target (not tuple) can be annotated");
         if (sound && !first.parens && (first.kind == EXPR_List || first.kind == EXPR_Tuple))
-            return ou_diag_raise(d, first.s, first.e - 1, "only single target (not %s) can be annotated",
+            return ou_diag_raise(d, first.ns, first.ne - 1, "only single target (not %s) can be annotated",
                                  ou_diag_name(&first));
         bool single = first.kind == EXPR_Name || first.kind == EXPR_Attribute || first.kind == EXPR_Subscript;
         if (sound && !single)
-            return ou_diag_raise(d, first.s, first.e - 1, "illegal target for annotation");
+            return ou_diag_raise(d, first.ns, first.ne - 1, "illegal target for annotation");
         if (!sound) {
             d->i = colon;
             return true;
@@ -235,7 +267,7 @@ static bool assignment(Diag *d)
         d->i++;
         bool value = ou_diag_yield_or_exprs(d, &b);
         if (!single && value && !d->raised)
-            return ou_diag_raise(d, a.s, a.e - 1, "'%s' is an illegal expression for augmented assignment",
+            return ou_diag_raise(d, a.ns, a.ne - 1, "'%s' is an illegal expression for augmented assignment",
                                  ou_diag_name(&a));
         return !d->raised;
     }
@@ -255,16 +287,14 @@ static bool import_name(Diag *d)
 {
     uint32_t s = d->i++;
     if (kind_at(d) == TK_NEWLINE)
-        return ou_diag_raise(d, d->i, d->i, "Expected one or more names after 'import'");
+        return ou_diag_raise_from(d, d->i, "Expected one or more names after 'import'");
     do {
         if (!dotted_name(d))
             return false;
         if (kind_at(d) == TK_FROM) {
             uint32_t i = d->i++;
-            if (dotted_name(d)) {
-                uint32_t end = d->i;
-                return ou_diag_raise(d, s, end, "Did you mean to use 'from ... import ...' instead?");
-            }
+            if (dotted_name(d))
+                return ou_diag_raise_from(d, s, "Did you mean to use 'from ... import ...' instead?");
             d->i = i;
             return true;
         }
@@ -284,7 +314,7 @@ static bool import_from(Diag *d)
         return true;
     bool parens = accept(d, TK_LPAR);
     if (kind_at(d) == TK_NEWLINE)
-        return ou_diag_raise(d, d->i, d->i, "Expected one or more names after 'import'");
+        return ou_diag_raise_from(d, d->i, "Expected one or more names after 'import'");
     while (accept(d, TK_NAME)) {
         if (accept(d, TK_AS) && !accept(d, TK_NAME))
             return false;
@@ -302,7 +332,7 @@ static bool type_params(Diag *d)
     if (!accept(d, TK_LSQB))
         return true;
     if (kind_at(d) == TK_RSQB)
-        return ou_diag_raise(d, d->i, d->i, "Type parameter list cannot be empty");
+        return ou_diag_raise_from(d, d->i, "Type parameter list cannot be empty");
     while (kind_at(d) != TK_RSQB) {
         int star = kind_at(d);
         if (star == TK_STAR || star == TK_DSTAR)
@@ -314,9 +344,9 @@ static bool type_params(Diag *d)
             if (!ou_diag_expression(d, &e))
                 return false;
             if (star == TK_STAR || star == TK_DSTAR)
-                return ou_diag_raise(d, colon, colon, "cannot use %s with %s",
-                                     e.kind == EXPR_Tuple ? "constraints" : "bound",
-                                     star == TK_STAR ? "TypeVarTuple" : "ParamSpec");
+                return ou_diag_raise_from(d, colon, "cannot use %s with %s",
+                                          e.kind == EXPR_Tuple ? "constraints" : "bound",
+                                          star == TK_STAR ? "TypeVarTuple" : "ParamSpec");
         }
         if (accept(d, TK_ASSIGN)) {
             accept(d, TK_STAR);
@@ -460,6 +490,8 @@ static void with_header(Diag *d)
     if (kind_at(d) == TK_LPAR || kind_at(d) == TK_LPARW) {
         d->i++;
         if (with_items(d, TK_RPAR) && accept(d, TK_RPAR) && (kind_at(d) == TK_COLON || kind_at(d) == TK_NEWLINE)) {
+            if (kind_at(d) == TK_NEWLINE)
+                ou_diag_raise(d, d->i, d->i, "expected ':'");
             header_end(d, false);
             return;
         }
@@ -467,6 +499,8 @@ static void with_header(Diag *d)
     }
     if (!d->raised && with_items(d, TK_COLON))
         header_end(d, false);
+    if (!d->raised && d->t[s].kind == TK_LPAR && d->t[d->far].start > d->p->look.start)
+        ou_diag_raise(d, d->far, d->far, "invalid syntax"); /* the grammar had to decide at the parenthesis */
 }
 
 static void except_header(Diag *d)
@@ -488,7 +522,7 @@ static void except_header(Diag *d)
             if (accept(d, TK_AS))
                 accept(d, TK_NAME);
             if (kind_at(d) == TK_COLON)
-                ou_diag_raise(d, a.s, d->i, "multiple exception types must be parenthesized");
+                ou_diag_raise_from(d, a.s, "multiple exception types must be parenthesized");
             return;
         }
         if (accept(d, TK_AS) && !accept(d, TK_NAME))
@@ -509,8 +543,9 @@ static void def_header(Diag *d)
     }
     if (!ou_diag_params(d, TK_RPAR) || !accept(d, TK_RPAR))
         return;
+    uint32_t arrow = d->i;
     if (accept(d, TK_ARROW) && !ou_diag_expression(d, &e))
-        return;
+        d->i = arrow;
     header_end(d, true);
 }
 
@@ -622,11 +657,8 @@ static bool pattern(Diag *d)
         return true;
     if (ou_diag_is(d, d->i, "_"))
         return ou_diag_raise(d, d->i, d->i, "cannot use '_' as a target");
-    int next = d->t[d->i + 1].kind;
-    if (kind_at(d) == TK_NAME && next != TK_DOT && next != TK_LPAR && next != TK_LSQB) {
-        d->i++;
+    if (accept(d, TK_NAME))
         return true;
-    }
     uint32_t s = d->i;
     if (ou_diag_expression(d, &e))
         return ou_diag_raise(d, s, d->i - 1, "invalid pattern target");
@@ -751,6 +783,8 @@ typedef struct Context {
     Tok before[2];                    /* of the logical line before the failing one */
     bool before_colon;                /* it ended in a colon */
     uint32_t indents;
+    bool lexer_failed;                /* the lexer gave up in that line */
+    bool indented;                    /* the failing line begins a block */
     bool found;                       /* the failing line is there: not the end of the file */
 } Context;
 
@@ -778,17 +812,20 @@ static void restart(Lexer *lx)
     lx->warn = NULL;
 }
 
-/* Fills d->t with the logical line in which the offset [at] lies. False when memory fails. */
-static bool read_line(Diag *d, Context *c, uint32_t at, uint32_t *cap)
+/* Fills d->t with the logical line in which the refused token lies. False when memory fails. */
+static bool read_line(Diag *d, Context *c, uint32_t *cap)
 {
     Lexer *lx = &d->p->lx;
     Tok t;
     bool begin = true, past = false;
+    uint32_t at = d->p->look.start;
     restart(lx);
     for (;;) {
         ou_lex_next(lx, &t);
         if (t.kind == TOK_ERROR || t.kind == TK_END) {
+            c->lexer_failed = t.kind == TOK_ERROR;
             t.kind = TK_END;
+            t.level = c->lexer_failed ? 0 : lx->level;
             break;
         }
         if (begin && t.kind != TK_INDENT && t.kind != TK_DEDENT) {
@@ -799,6 +836,7 @@ static bool read_line(Diag *d, Context *c, uint32_t at, uint32_t *cap)
         }
         if (t.kind == TK_INDENT) {
             c->first[++c->indents].kind = 0;
+            c->indented = true;
         } else if (t.kind == TK_DEDENT) {
             c->indents--;
         } else {
@@ -810,6 +848,7 @@ static bool read_line(Diag *d, Context *c, uint32_t at, uint32_t *cap)
             if (past)
                 break;
             begin = true;
+            c->indented = false;
             c->before_colon = d->n > 1 && d->t[d->n - 2].kind == TK_COLON;
             c->before[0] = d->t[0];
             c->before[1] = d->t[d->n > 1 ? 1 : 0];
@@ -835,12 +874,12 @@ static void block_errors(Diag *d, const Context *c)
 {
     Parser *p = d->p;
     const Tok *look = &p->look;
-    if (look->kind != TK_INDENT && c->before_colon && (look->start == d->t[0].start || look->kind == TK_DEDENT ||
+    if (look->kind != TK_INDENT && !c->indented && c->before_colon && (look->start == d->t[0].start || look->kind == TK_DEDENT ||
                                                        look->kind == TK_END)) {
         const char *name = block_name(d, &c->before[0], &c->before[1]);
         const Tok *key = c->before[0].kind == TK_ASYNC ? &c->before[1] : &c->before[0];
         if (name) {
-            if (look->kind == TK_DEDENT || look->kind == TK_END || look->kind == TK_NEWLINE)
+            if (look->kind == TK_DEDENT && d->t[0].kind != TK_END)
                 p->look = d->t[0];
             raise_here(d, PARSE_INDENTATION, "expected an indented block after %s on line %u", name,
                        (unsigned)key->pos.line);
@@ -858,13 +897,21 @@ static void block_errors(Diag *d, const Context *c)
     if (look->kind == TK_INDENT || look->kind == TK_DEDENT) {
         raise_here(d, PARSE_INDENTATION, look->kind == TK_INDENT ? "unexpected indent" : "unexpected unindent");
         p->err->end_col = -1;
+        p->err->col -= look->kind == TK_INDENT; /* CPython counts from its last blank */
         return;
     }
 }
 
+/* Whether the lexer's error is one that CPython's tokenizer raises by itself, and so beats the parser's. */
+static bool beats_parser(const ParseError *e)
+{
+    return e->kind == PARSE_SYNTAX && strcmp(e->msg, "unexpected EOF while parsing") &&
+           strcmp(e->msg, "unexpected character after line continuation character");
+}
+
 /* Lexes on to the end of the file: an error of the lexer is better than what stands, and so is an open bracket of an
  * earlier line. */
-static void check_rest(Parser *p, ParseError *found, uint32_t err_line)
+static void check_rest(Parser *p, const ParseError *found, uint32_t err_line)
 {
     Lexer *lx = &p->lx;
     Tok t;
@@ -872,58 +919,80 @@ static void check_rest(Parser *p, ParseError *found, uint32_t err_line)
     do
         ou_lex_next(lx, &t);
     while (t.kind != TK_END && t.kind != TOK_ERROR);
-    if (t.kind == TOK_ERROR) {
-        if (p->err->kind != PARSE_OK && strcmp(p->err->msg, "unexpected EOF while parsing"))
-            return;
-    } else if (lx->level && err_line > lx->brackets[lx->level - 1].line) {
-        uint32_t line = lx->brackets[lx->level - 1].line, col = lx->brackets[lx->level - 1].col;
-        const uchar *s = ou_lex_line(lx, line);
-        ou_lex_error(lx, PARSE_SYNTAX, line, s, s + col, NULL, "'%c' was never closed", lx->brackets[lx->level - 1].open);
-        p->err->end_col = 0;
+    if (t.kind == TOK_ERROR && beats_parser(p->err))
+        return;
+    if (lx->level && err_line > lx->brackets[lx->level - 1].line)
+        unclosed(lx);
+    else
+        *p->err = *found;
+}
+
+/* A token at the end of the file is shown behind the last line. */
+static void move_from_end(Parser *p)
+{
+    Tok *t = &p->look;
+    const Lexer *lx = &p->lx;
+    if (t->start < (uint32_t)(lx->end - lx->src) || t->pos.line < 2)
+        return;
+    const uchar *e = lx->end - 1, *s = e;
+    while (s > lx->src && s[-1] != '\n')
+        s--;
+    t->pos.line = t->pos.end_line = t->pos.line - 1;
+    t->pos.col = t->pos.end_col = (uint32_t)(e - s);
+}
+
+static bool opens_statement(int k)
+{
+    return k != TK_ELIF && k != TK_ELSE && k != TK_EXCEPT && k != TK_FINALLY;
+}
+
+static void diagnose(Diag *d, Context *c, ParseError plain, bool bad_token)
+{
+    Parser *p = d->p;
+    Tok look = p->look;
+    bool at_end = look.kind == TK_END, at_start = bad_token && (at_end || look.start == d->t[0].start);
+    Lexer after = p->lx; /* behind the line: what check_rest goes on from */
+    ParseError lexer_error = *p->err;
+    plain.incomplete = bad_token && at_end;
+    move_from_end(p);
+    if (at_end && after.level) {
+        unclosed(&p->lx);
         return;
     }
-    *p->err = *found;
+    if (bad_token && (at_start || look.kind == TK_INDENT || look.kind == TK_DEDENT))
+        block_errors(d, c);
+    if (look.kind == TK_INDENT && d->raised && p->err->msg[0] == 'u') /* unexpected indent: nothing beats it */
+        return;
+    if (!d->raised && (!at_start || opens_statement(d->t[0].kind)))
+        statement(d);
+    ParseError found = d->raised ? *p->err : plain;
+    if (!d->raised && at_end) {
+        *p->err = plain;
+        ou_lex_error_pos(&p->lx, PARSE_SYNTAX, p->look.pos, "invalid syntax");
+        found = *p->err;
+        found.col = found.end_col = 0;
+    }
+    found.incomplete = plain.incomplete;
+    p->lx = after;
+    if (c->lexer_failed && beats_parser(&lexer_error))
+        *p->err = lexer_error;
+    else
+        check_rest(p, &found, look.pos.line);
 }
 
 void ou_diagnose(Parser *p)
 {
     ParseError plain = *p->err;
     bool bad_token = p->bad_token;
-    if (plain.kind != PARSE_SYNTAX)
+    if (plain.kind != PARSE_SYNTAX || p->final)
         return;
     Diag d = {.p = p};
     Context *c = ou_alloc0(p->arena->heap, sizeof *c);
     uint32_t cap = 0;
-    Tok look = p->look;
-    /* The END of an unclosed bracket is told about its bracket, unless the line is wrong before. */
-    bool at_end = look.kind == TK_END;
-    plain.incomplete = bad_token && at_end;
-    if (!c || !read_line(&d, c, look.start, &cap)) {
-        ou_build_no_memory(p);
-        goto done;
-    }
-    Lexer after = p->lx; /* behind the line: what check_rest goes on from */
-    if (bad_token && (look.kind == TK_INDENT || look.kind == TK_DEDENT || at_end ||
-                      (d.n && look.start == d.t[0].start)))
-        block_errors(&d, c);
-    if (!d.raised)
-        statement(&d);
-    ParseError found = d.raised ? *p->err : plain;
-    found.incomplete = plain.incomplete;
-    p->look = look;
-    p->lx = after;
-    if (look.kind == TK_END && after.level && !d.raised) {
-        uint32_t line = after.brackets[after.level - 1].line, col = after.brackets[after.level - 1].col;
-        const uchar *s = ou_lex_line(&p->lx, line);
-        ou_lex_error(&p->lx, PARSE_SYNTAX, line, s, s + col, NULL, "'%c' was never closed",
-                     after.brackets[after.level - 1].open);
-        p->err->end_col = 0;
-        p->err->incomplete = true;
-    } else if (look.kind != TK_INDENT || d.raised)
-        check_rest(p, &found, look.pos.line);
+    if (c && read_line(&d, c, &cap))
+        diagnose(&d, c, plain, bad_token);
     else
-        *p->err = found;
-done:
+        *p->err = (ParseError){.kind = PARSE_MEMORY};
     ou_free(p->arena->heap, d.t, cap * sizeof *d.t);
     ou_free(p->arena->heap, c, sizeof *c);
 }

@@ -16,25 +16,31 @@ typedef struct Diag {
     int depth;     /* of recursion */
     bool raised;   /* the error is found and stands in p->err */
     bool quiet;    /* do not look for errors, only for extents */
-    bool has_indent; /* an INDENT follows the line */
 } Diag;
 
 /* What was matched last: tokens [s, e) and what CPython would call it. */
 typedef struct Node {
     uint32_t s, e;
-    uint8_t kind; /* EXPR_... */
+    uint32_t ns, ne; /* the node's own tokens: inside the parentheses of (a) */
+    uint8_t kind;    /* EXPR_... */
     uint8_t constant; /* ConstKind of an EXPR_Constant */
     bool parens;
 } Node;
+
+void ou_diag_unclosed(Diag *d); /* raises "'(' was never closed": the file ended */
 
 static inline int ou_diag_kind(Diag *d)
 {
     if (d->i > d->far)
         d->far = d->i;
-    return d->t[d->i].kind;
+    int kind = d->t[d->i].kind;
+    if (kind == TK_END && d->t[d->i].level)
+        ou_diag_unclosed(d);
+    return kind;
 }
 
 bool ou_diag_raise(Diag *d, uint32_t from, uint32_t to, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+bool ou_diag_raise_from(Diag *d, uint32_t from, const char *fmt, ...) __attribute__((format(printf, 3, 4))); /* to d->i */
 bool ou_diag_raise_here(Diag *d, const char *msg); /* at the token that stopped the parse */
 bool ou_diag_is(const Diag *d, uint32_t i, const char *name); /* token i is this NAME */
 const char *ou_diag_name(const Node *n);           /* "function call" */

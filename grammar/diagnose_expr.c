@@ -33,7 +33,7 @@ static bool leave(Diag *d, bool r)
 
 static void set(Node *n, uint32_t s, uint32_t e, AstKind kind)
 {
-    *n = (Node){.s = s, .e = e, .kind = (uint8_t)kind};
+    *n = (Node){.s = s, .e = e, .ns = s, .ne = e, .kind = (uint8_t)kind};
 }
 
 /* Tries a matcher without moving or raising. */
@@ -76,16 +76,8 @@ static bool for_clauses(Diag *d, Node *item, Node *target)
             return any;
         }
         if (!accept(d, TK_IN)) {
-            Node bad;
-            if (!d->quiet) {
-                uint32_t after = d->i;
-                d->i = target->s;
-                if (ou_diag_star_exprs(d, &bad) && !d->raised && bad.e > after)
-                    return ou_diag_target(d, &bad, TARGET_FOR), false;
-                d->i = after;
-                if (!d->raised)
-                    ou_diag_raise(d, d->i, d->i, "'in' expected after for-loop variables");
-            }
+            if (!d->quiet)
+                ou_diag_raise(d, d->i, d->i, "'in' expected after for-loop variables");
             d->i = i;
             return false;
         }
@@ -129,9 +121,9 @@ static bool comprehension_errors(Diag *d, const Node *first, const Node *last, u
     if (!ok)
         return d->raised;
     if (starred)
-        ou_diag_raise(d, first->s, first->e - 1, "iterable unpacking cannot be used in comprehension");
+        ou_diag_raise(d, first->ns, first->ne - 1, "iterable unpacking cannot be used in comprehension");
     else
-        ou_diag_raise(d, first->s, last->e - 1, "did you forget parentheses around the comprehension target?");
+        ou_diag_raise(d, first->ns, last->ne - 1, "did you forget parentheses around the comprehension target?");
     return true;
 }
 
@@ -152,6 +144,8 @@ static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, cons
                 n->kind = first.kind;
                 n->constant = constant ? first.constant : 0;
                 n->parens = true;
+                n->ns = first.ns;
+                n->ne = first.ne;
                 if (first.kind == EXPR_Starred && !d->quiet)
                     return ou_diag_raise(d, first.s, first.e - 1, "cannot use starred expression here");
             }
@@ -172,7 +166,7 @@ static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, cons
                 return false;
             commas++;
             if (at_for(d)) {
-                Node comma = {.s = d->i - 1, .e = d->i};
+                Node comma = {.ns = d->i - 1, .ne = d->i};
                 if (comprehension_errors(d, &first, &comma, commas, open))
                     return false;
             }
@@ -183,6 +177,8 @@ static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, cons
             if (!ou_diag_yield_or_exprs(d, &first) || !accept(d, close))
                 return false;
             set(n, start, d->i, EXPR_Yield);
+            n->ns = first.ns;
+            n->ne = first.ne;
             n->parens = true;
             return true;
         }
@@ -249,8 +245,13 @@ static bool dict_or_set(Diag *d, Node *n)
             if (!ou_diag_bitor(d, &e))
                 return false;
         } else {
-            if (!ou_diag_expression(d, &e))
+            /* A later key is first tried as it stands, so that `c d` lacks a colon, not a comma. */
+            if (!(items && quietly(d, ou_diag_expression, &e)) && !ou_diag_expression(d, &e))
                 return false;
+            if (!items && kind_at(d) == TK_ASSIGN) {
+                d->i = s;
+                return elements(d, n, start, TK_LBRACE, TK_RBRACE, NULL);
+            }
             if (!items && kind_at(d) != TK_COLON)
                 return elements(d, n, start, TK_LBRACE, TK_RBRACE, &e);
             if (!dict_value(d))
@@ -317,7 +318,7 @@ static bool field(Diag *d)
         if (name->start != d->t[d->i - 1].end) {
             if (!d->quiet)
                 ou_diag_raise(d, d->i - 1, d->i,
-                              "f-string: conversion type must come right after the exclamation mark");
+                              "f-string: conversion type must come right after the exclamanation mark");
             return false;
         }
         if (name->end - name->start != 1 || !strchr("sra", *s)) {
@@ -648,20 +649,20 @@ static bool juxtaposed(Diag *d, const Node *a)
     if (!prefix && !is_soft_keyword(d, a->s) && quietly(d, ou_diag_expression, &b)) {
         uint32_t end = d->i;
         if (!is_legacy(d, a) && t[end - 1].level) {
-            ou_diag_raise(d, a->s, end - 1, "invalid syntax. Perhaps you forgot a comma?");
+            ou_diag_raise(d, a->ns, b.ne - 1, "invalid syntax. Perhaps you forgot a comma?");
             return true;
         }
     }
     d->i = i;
-    if (is_legacy(d, a) && kind_at(d) != TK_LPAR && quietly(d, ou_diag_star_exprs, &b)) {
+    if (is_legacy(d, a) && kind_at(d) != TK_LPAR && ou_diag_star_exprs(d, &b)) {
         Tok name = t[a->s];
         int n = (int)(name.end - name.start);
         const char *s = (const char *)d->p->lx.src + name.start;
-        ou_diag_raise(d, a->s, d->i - 1, "Missing parentheses in call to '%.*s'. Did you mean %.*s(...)?", n, s, n, s);
+        ou_diag_raise(d, a->s, b.ne - 1, "Missing parentheses in call to '%.*s'. Did you mean %.*s(...)?", n, s, n, s);
         return true;
     }
     d->i = i;
-    return false;
+    return d->raised;
 }
 
 static bool lambda(Diag *d, Node *n)
@@ -713,7 +714,7 @@ bool ou_diag_expression(Diag *d, Node *n)
         }
         if (kind_at(d) != TK_ELSE) {
             if (kind_at(d) != TK_COLON && kind_at(d) != TK_FCOLON && !d->quiet)
-                ou_diag_raise(d, a.s, d->i - 1, "expected 'else' after 'if' expression");
+                ou_diag_raise(d, a.ns, b.ne - 1, "expected 'else' after 'if' expression");
             d->i = i;
             break;
         }
@@ -760,7 +761,7 @@ bool ou_diag_named(Diag *d, Node *n)
     if (kind_at(d) == TK_WALRUS) {
         d->i++;
         if (!d->quiet && ou_diag_expression(d, &b))
-            ou_diag_raise(d, s, after - 1, "cannot use assignment expressions with %s", ou_diag_name(n));
+            ou_diag_raise(d, n->ns, n->ne - 1, "cannot use assignment expressions with %s", ou_diag_name(n));
         d->i = s;
         return leave(d, false);
     }
@@ -775,9 +776,9 @@ bool ou_diag_named(Diag *d, Node *n)
                 int k = d->t[s].kind;
                 bool excluded = k == TK_TRUE || k == TK_NONE || k == TK_FALSE || starts_with_sequence(d, s);
                 if (a.kind == EXPR_Name && !a.parens)
-                    ou_diag_raise(d, s, d->i - 1, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
+                    ou_diag_raise(d, s, b.ne - 1, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
                 else if (!excluded)
-                    ou_diag_raise(d, s, after - 1, "cannot assign to %s here. Maybe you meant '==' instead of '='?",
+                    ou_diag_raise(d, a.ns, a.ne - 1, "cannot assign to %s here. Maybe you meant '==' instead of '='?",
                                   ou_diag_name(&a));
             }
         }
@@ -874,7 +875,7 @@ static bool argument(Diag *d, uint32_t *keyword, bool *unpacked, uint32_t args, 
         d->i++;
         if (!ou_diag_expression(d, &e)) {
             if (!d->raised && !d->quiet)
-                ou_diag_raise(d, s, s, "Invalid star expression");
+                ou_diag_raise(d, d->i, d->i, "Invalid star expression");
             return false;
         }
         if (kind_at(d) == TK_ASSIGN && !d->quiet) {
@@ -926,17 +927,15 @@ static bool argument(Diag *d, uint32_t *keyword, bool *unpacked, uint32_t args, 
         if (!ou_diag_expression(d, &e))
             return false;
         if (kind_at(d) == TK_ASSIGN && !d->quiet)
-            return ou_diag_raise(d, s, d->i, "expression cannot contain assignment, perhaps you meant \"==\"?");
+            return ou_diag_raise(d, e.ns, d->i, "expression cannot contain assignment, perhaps you meant \"==\"?");
     }
     set(last, s, d->i, e.kind);
     if (at_for(d)) {
         if (!for_clauses(d, &item, &target))
             return false;
         if (args || kind_at(d) != TK_RPAR) {
-            if (!d->quiet && kind_at(d) == TK_COMMA && !args)
-                ou_diag_raise(d, s, item.e - 1, "Generator expression must be parenthesized");
-            else if (!d->quiet && args)
-                ou_diag_raise(d, s, target.e - 1, "Generator expression must be parenthesized");
+            if (!d->quiet && (args || kind_at(d) == TK_COMMA))
+                ou_diag_raise(d, e.ns, item.ne - 1, "Generator expression must be parenthesized");
             return false;
         }
     }
@@ -988,6 +987,7 @@ bool ou_diag_params(Diag *d, int close)
         int k = kind_at(d);
         uint32_t s = d->i;
         const char *wrong = NULL;
+        bool here = false;
         if (k == close || (lambda_list && k == TK_FCOLON))
             return true;
         if (dstar && (k == TK_NAME || k == TK_STAR || k == TK_DSTAR || k == TK_SLASH))
@@ -995,7 +995,7 @@ bool ou_diag_params(Diag *d, int close)
         else if (k == TK_SLASH) {
             wrong = slash    ? "/ may appear only once"
                     : star   ? "/ must be ahead of *"
-                    : !count ? "at least one argument must precede /"
+                    : !count && d->t[d->i + 1].kind == TK_COMMA ? "at least one argument must precede /"
                              : NULL;
             slash = true;
             d->i++;
@@ -1010,7 +1010,7 @@ bool ou_diag_params(Diag *d, int close)
                 wrong = "* argument may appear only once";
             else if (next == close || (next == TK_COMMA && (d->t[d->i + 1].kind == close ||
                                                             d->t[d->i + 1].kind == TK_DSTAR)))
-                wrong = "named arguments must follow bare *";
+                wrong = "named arguments must follow bare *", here = lambda_list;
             star = true;
             if (!wrong && next == TK_NAME)
                 goto name;
@@ -1051,6 +1051,8 @@ bool ou_diag_params(Diag *d, int close)
             return false;
         } else
             return false;
+        if (here && !d->quiet)
+            return ou_diag_raise_here(d, wrong);
         if (wrong && !d->quiet)
             return ou_diag_raise(d, s, s, "%s", wrong);
         if (wrong)

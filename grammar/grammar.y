@@ -42,6 +42,7 @@
 %type yieldexpr {Ex}
 %type titem {Ex}
 %type tlist {Ex}
+%type ftarget {Ex}
 %type optexpr {Ex}
 %type sub {Ex}
 %type subs {Ex}
@@ -119,6 +120,7 @@
 %type parglist {List}
 %type parg {int}
 %type pmap {List}
+%type prest {List}
 %type pmapitem {int}
 
 %left OR.
@@ -247,7 +249,7 @@ optelse(A) ::= ELSE COLON block(B). { A = B; }
 compound(A) ::= WHILE(T) named(E) COLON block(B) optelse(O). { A = ou_build_while(p, T, E, B, O); }
 compound(A) ::= asyncable(A).
 compound(A) ::= ASYNC(T) asyncable(S). { A = ou_build_async(p, T, S); }
-asyncable(A) ::= FOR(T) tlist(V) IN starexprs(E) COLON block(B) optelse(O). { A = ou_build_for(p, T, V, E, B, O); }
+asyncable(A) ::= FOR(T) ftarget(V) IN starexprs(E) COLON block(B) optelse(O). { A = ou_build_for(p, T, V, E, B, O); }
 asyncable(A) ::= WITH(T) witems(L) COLON block(B). { A = ou_build_with(p, T, L, B); }
 asyncable(A) ::= WITH(T) LPARW(P) wlist(L) RPAR(Q) COLON block(B). { A = ou_build_with_parens(p, T, P, L, Q, B); }
 
@@ -265,7 +267,7 @@ welem(A) ::= witem(A).
 welem(A) ::= wwalrus(E). { A = ou_build_with_other(p, E); }
 welem(A) ::= expr(E) comps(L). { A = ou_build_with_genexp(p, E, L); }
 welem(A) ::= wwalrus(E) comps(L). { A = ou_build_with_genexp(p, E, L); }
-wwalrus(A) ::= expr(E) WALRUS expr(V). { A = ou_build_walrus(p, E, V); }
+wwalrus(A) ::= expr(E) WALRUS(T) expr(V). { A = ou_build_walrus(p, E, T, V); }
 welem(A) ::= STAR(T) bitor(E). { A = ou_build_with_other(p, ou_build_starred(p, T, E)); }
 
 
@@ -372,7 +374,7 @@ closed(A) ::= pattr(E). { A = ou_build_pat_value(p, E); }
 closed(A) ::= NAME(N) LPAR pargs(L) RPAR. { A = ou_build_pat_class(p, ou_build_name(p, N), L); }
 closed(A) ::= pattr(E) LPAR pargs(L) RPAR. { A = ou_build_pat_class(p, E, L); }
 closed(A) ::= LPAR(T) RPAR. { A = ou_build_pat_brackets(p, T, NULL, NULL); }
-closed(A) ::= LPAR(T) mspat(P) RPAR. { A = ou_build_pat_group(p, T, P); }
+closed(A) ::= LPAR(T) pat(P) RPAR. { A = ou_build_pat_group(p, T, P); }
 closed(A) ::= LPAR(T) phead(L) RPAR. { A = ou_build_pat_brackets(p, T, &L, NULL); }
 closed(A) ::= LPAR(T) phead(L) mspat(P) RPAR. { A = ou_build_pat_brackets(p, T, &L, &P); }
 closed(A) ::= LSQB(T) RSQB. { A = ou_build_pat_brackets(p, T, NULL, NULL); }
@@ -382,6 +384,11 @@ closed(A) ::= LSQB(T) phead(L) mspat(P) RSQB. { A = ou_build_pat_brackets(p, T, 
 closed(A) ::= LBRACE(T) RBRACE. { A = ou_build_pat_mapping(p, T, NULL); }
 closed(A) ::= LBRACE(T) pmap(L) RBRACE. { A = ou_build_pat_mapping(p, T, &L); }
 closed(A) ::= LBRACE(T) pmap(L) COMMA RBRACE. { A = ou_build_pat_mapping(p, T, &L); }
+closed(A) ::= LBRACE(T) prest(L) RBRACE. { A = ou_build_pat_mapping(p, T, &L); }
+closed(A) ::= LBRACE(T) prest(L) COMMA RBRACE. { A = ou_build_pat_mapping(p, T, &L); }
+closed(A) ::= LBRACE(T) pmap(L) COMMA prest RBRACE. { A = ou_build_pat_mapping(p, T, &L); }
+closed(A) ::= LBRACE(T) pmap(L) COMMA prest COMMA RBRACE. { A = ou_build_pat_mapping(p, T, &L); }
+prest(A) ::= DSTAR NAME(N). { A = ou_list_mark(p, ou_build_pat_rest(p, N)); }
 pattr(A) ::= NAME(N) DOT NAME(M). { A = ou_build_attribute(p, ou_build_name(p, N), M); }
 pattr(A) ::= pattr(E) DOT NAME(M). { A = ou_build_attribute(p, E, M); }
 pnum(A) ::= NUMBER(T). { A = ou_build_number(p, T); }
@@ -400,7 +407,6 @@ parg(A) ::= NAME(N) ASSIGN pat(P). { A = ou_build_pat_arg(p, &N, P); }
 pmap(A) ::= pmapitem(M). { A = ou_list_mark(p, M); }
 pmap(A) ::= pmap(A) COMMA pmapitem.
 pmapitem(A) ::= pkey(K) COLON pat(P). { A = ou_build_pat_item(p, K, P); }
-pmapitem(A) ::= DSTAR NAME(N). { A = ou_build_pat_rest(p, N); }
 pkey(A) ::= pnum(A).
 pkey(A) ::= strings(L). { A = ou_build_strings(p, L); }
 pkey(A) ::= pattr(A).
@@ -434,6 +440,7 @@ tlist(A) ::= thead(L). { A = ou_build_tuple(p, L); }
 tlist(A) ::= thead(L) titem(E). { ou_list_push(p, E.e); A = ou_build_tuple(p, L); }
 thead(A) ::= titem(E) COMMA. { A = ou_build_first_expr(p, E); }
 thead(A) ::= thead(A) titem(E) COMMA. { ou_list_push(p, E.e); }
+ftarget(A) ::= tlist(A). { ou_target(p, A.e, TARGET_FOR); }
 titem(A) ::= bitor(A).
 titem(A) ::= STAR(T) bitor(E). { A = ou_build_starred(p, T, E); }
 nlist(A) ::= starnamed(E). { A = ou_build_first_expr(p, E); }
@@ -445,7 +452,7 @@ starnamed(A) ::= named(A).
 starnamed(A) ::= STAR(T) bitor(E). { A = ou_build_starred(p, T, E); }
 
 named(A) ::= expr(A).
-named(A) ::= expr(E) WALRUS expr(V). { A = ou_build_walrus(p, E, V); }
+named(A) ::= expr(E) WALRUS(T) expr(V). { A = ou_build_walrus(p, E, T, V); }
 expr(A) ::= disj(A).
 expr(A) ::= disj(B) IF disj(T) ELSE expr(O). { A = ou_build_ifexp(p, T, B, O); }
 expr(A) ::= LAMBDA(T) lparams(G) COLON expr(E). { A = ou_build_lambda(p, T, G, E); }
@@ -512,15 +519,15 @@ dlist(A) ::= dlist(A) COMMA ditem.
 ditem(A) ::= expr(K) COLON expr(V). { A = ou_build_dict_item(p, &K, V); }
 ditem(A) ::= DSTAR bitor(V). { A = ou_build_dict_item(p, NULL, V); }
 
-comps(A) ::= FOR(T) tlist(V) IN disj(E). { A = ou_list_mark(p, ou_build_comp_for(p, T, V, E, false)); }
-comps(A) ::= ASYNC(T) FOR tlist(V) IN disj(E). { A = ou_list_mark(p, ou_build_comp_for(p, T, V, E, true)); }
-comps(A) ::= comps(A) FOR(T) tlist(V) IN disj(E). { ou_build_comp_for(p, T, V, E, false); }
-comps(A) ::= comps(A) ASYNC(T) FOR tlist(V) IN disj(E). { ou_build_comp_for(p, T, V, E, true); }
+comps(A) ::= FOR(T) ftarget(V) IN disj(E). { A = ou_list_mark(p, ou_build_comp_for(p, T, V, E, false)); }
+comps(A) ::= ASYNC(T) FOR ftarget(V) IN disj(E). { A = ou_list_mark(p, ou_build_comp_for(p, T, V, E, true)); }
+comps(A) ::= comps(A) FOR(T) ftarget(V) IN disj(E). { ou_build_comp_for(p, T, V, E, false); }
+comps(A) ::= comps(A) ASYNC(T) FOR ftarget(V) IN disj(E). { ou_build_comp_for(p, T, V, E, true); }
 comps(A) ::= comps(A) IF disj(E). { ou_build_comp_if(p, E); }
 
 args(A) ::= . { A = ou_list_empty(p); }
-args(A) ::= arglist(A).
-args(A) ::= arglist(A) COMMA. { A.comma = true; }
+args(A) ::= arglist(A). { ou_build_check_args(p, A); }
+args(A) ::= arglist(A) COMMA. { A.comma = true; ou_build_check_args(p, A); }
 arglist(A) ::= arg(M). { A = ou_list_mark(p, M); }
 arglist(A) ::= arglist(A) COMMA arg.
 arg(A) ::= named(E). { A = ou_build_arg(p, ARG_PLAIN, E); }

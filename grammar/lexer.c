@@ -387,9 +387,12 @@ static void lex_number_slowly(Lexer *lx, Tok *t, const uchar *start)
     if (*p == '0') {
         while (*p == '0' || (*p == '_' && p[1] == '0'))
             p++;
+        if (*p == '_') {
+            if (!(p[1] >= '0' && p[1] <= '9'))
+                FAIL_AT(lx, t, p + 1, "invalid decimal literal");
+            p++;
+        }
         const uchar *zeros_end = p;
-        if (*p == '_' && !(p[1] >= '0' && p[1] <= '9'))
-            FAIL_AT(lx, t, p + 1, "invalid decimal literal");
         if (!digit_run(&p, dec))
             FAIL_AT(lx, t, p, "invalid decimal literal");
         zeros = p > zeros_end;
@@ -667,7 +670,7 @@ static void lex_fstring_text(Lexer *lx, Tok *t)
     }
     if (*p == '{') {
         if (f->fields >= LEX_MAX_FIELDS)
-            FAIL_AT(lx, t, p + 1, "f-string: expressions nested too deeply");
+            FAIL_AT(lx, t, p, "f-string: expressions nested too deeply");
         if (!open_bracket(lx, t, p))
             return;
         f->levels[f->fields++] = lx->level;

@@ -52,7 +52,7 @@ static bool check_order(Parser *p, Param **m, uint32_t n, Sections *s)
             wrong = "arguments cannot follow var-keyword argument";
         else if (q->kind == PARAM_SLASH) {
             if (!i)
-                wrong = "at least one argument must precede /";
+                wrong = n == 1 ? "invalid syntax" : "at least one argument must precede /";
             else if (s->has_slash)
                 wrong = "/ may appear only once";
             else if (s->has_star)
@@ -166,6 +166,28 @@ int ou_build_arg_keyword(Parser *p, Tok op, const Ex *name, Ex v)
     return (int)ou_list_push(p, (char *)k + 1);
 }
 
+void ou_build_check_args(Parser *p, List l)
+{
+    bool keyword = false, unpacked = false;
+    for (uint32_t i = l.mark; i < p->n_items && !p->failed; i++) {
+        char *it = p->items[i];
+        unsigned tag = (unsigned)((uintptr_t)it & 3);
+        if (tag & 1) {
+            keyword = true;
+            unpacked |= !((Keyword *)(it - 1))->arg;
+            continue;
+        }
+        const Expr *e = (Expr *)(it - tag);
+        if ((tag & 2) && (p->n_items - l.mark > 1 || l.comma))
+            ou_build_fail(p, PARSE_SYNTAX, e->pos, "Generator expression must be parenthesized");
+        else if (unpacked && e->kind == EXPR_Starred)
+            ou_build_fail(p, PARSE_SYNTAX, e->pos, "iterable argument unpacking follows keyword argument unpacking");
+        else if (keyword && e->kind != EXPR_Starred)
+            ou_build_fail_here(p, unpacked ? "positional argument follows keyword argument unpacking"
+                                           : "positional argument follows keyword argument");
+    }
+}
+
 void ou_build_take_args(Parser *p, List l, ExprSeq *args, KeywordSeq *keywords, unsigned *depth)
 {
     uint32_t n, kw = 0;
@@ -177,33 +199,18 @@ void ou_build_take_args(Parser *p, List l, ExprSeq *args, KeywordSeq *keywords, 
         return;
     Expr **es = (Expr **)items;
     uint32_t n_es = 0, n_ks = 0;
-    bool unpacked = false;
     for (uint32_t i = 0; i < n; i++) {
         char *it = items[i];
         if ((uintptr_t)it & 1) {
             Keyword *k = (Keyword *)(it - 1);
             ks[n_ks++] = k;
-            unpacked |= !k->arg;
             if (k->value->depth > *depth)
                 *depth = k->value->depth;
             continue;
         }
-        if ((uintptr_t)it & 2) {
+        if ((uintptr_t)it & 2)
             it -= 2;
-            if (n > 1 || l.comma)
-                ou_build_fail(p, PARSE_SYNTAX, ((Expr *)it)->pos, "Generator expression must be parenthesized");
-        }
         Expr *e = (Expr *)it;
-        if (n_ks && (e->kind != EXPR_Starred || unpacked)) {
-            AstPos close = {p->end_line, p->end_col ? p->end_col - 1 : 0, p->end_line, p->end_col};
-            if (e->kind == EXPR_Starred)
-                ou_build_fail(p, PARSE_SYNTAX, e->pos,
-                              "iterable argument unpacking follows keyword argument unpacking");
-            else
-                ou_build_fail(p, PARSE_SYNTAX, close,
-                              unpacked ? "positional argument follows keyword argument unpacking"
-                                       : "positional argument follows keyword argument");
-        }
         if (e->depth > *depth)
             *depth = e->depth;
         es[n_es++] = e;

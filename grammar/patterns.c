@@ -98,8 +98,7 @@ Pat ou_build_pat_brackets(Parser *p, Tok open, const List *l, const Pat *last)
 
 Pat ou_build_pat_group(Parser *p, Tok open, Pat pat)
 {
-    if (pat.p->kind == PATTERN_MatchStar)
-        ou_build_fail(p, PARSE_SYNTAX, p->look.pos, "invalid syntax");
+    (void)p;
     return (Pat){pat.p, open.pos.line, open.pos.col};
 }
 
@@ -249,8 +248,6 @@ Pat ou_build_pat_mapping(Parser *p, Tok open, const List *l)
     AstStr *rest = NULL;
     unsigned d = 0;
     for (uint32_t i = 0; out && i < n; i += 2) {
-        if (rest)
-            ou_build_fail(p, PARSE_SYNTAX, p->look.pos, "invalid syntax");
         if (!items[i]) {
             rest = items[i + 1];
             continue;

@@ -69,6 +69,7 @@ void ou_build_interactive(Parser *p, List l)
 
 void ou_build_too_many(Parser *p)
 {
+    p->final = true;
     ou_build_fail_here(p, "multiple statements found while compiling a single statement");
 }
 
@@ -328,7 +329,6 @@ Stmt *ou_build_while(Parser *p, Tok t, Ex test, StmtSeq body, StmtSeq orelse)
 
 Stmt *ou_build_for(Parser *p, Tok t, Ex target, Ex iter, StmtSeq body, StmtSeq orelse)
 {
-    ou_target(p, target.e, TARGET_FOR);
     Stmt *s = new_stmt(p, STMT_For, t, max2(block_depth(body), block_depth(orelse)));
     s->For.target = target.e;
     s->For.iter = iter.e;
@@ -399,7 +399,7 @@ Stmt *ou_build_with_parens(Parser *p, Tok t, Tok lpar, List items, Tok rpar, Stm
     for (uint32_t i = 0; i < n; i++) {
         unsigned tag = (unsigned)((uintptr_t)tagged[i] & 3);
         if ((tag & 2) && n > 1) {
-            ou_build_fail(p, PARSE_SYNTAX, ((WithItem *)(tagged[i] - tag))->pos, "invalid syntax");
+            ou_build_fail_final(p, ((WithItem *)(tagged[i] - tag))->pos, "invalid syntax");
             return s;
         }
         others += tag != 0;
@@ -411,7 +411,7 @@ Stmt *ou_build_with_parens(Parser *p, Tok t, Tok lpar, List items, Tok rpar, Stm
     if (!others || !n)
         return s;
     if (targets) {
-        ou_build_fail(p, PARSE_SYNTAX, w[0]->pos, "invalid syntax");
+        ou_build_fail_final(p, w[0]->pos, "invalid syntax");
         return s;
     }
     Expr *e = w[0]->context_expr;
@@ -424,7 +424,7 @@ Stmt *ou_build_with_parens(Parser *p, Tok t, Tok lpar, List items, Tok rpar, Stm
     } else if (first_tag & 2)
         e->pos = pos;
     else if (e->kind == EXPR_Starred)
-        ou_build_fail(p, PARSE_SYNTAX, e->pos, "cannot use starred expression here");
+        ou_build_fail_final(p, e->pos, "cannot use starred expression here");
     w[0]->context_expr = e;
     w[0]->pos = pos;
     s->With.items.n = 1;
@@ -445,6 +445,18 @@ int ou_build_handler(Parser *p, Tok t, const Ex *type, const Tok *name, StmtSeq 
     return (int)ou_list_push(p, (char *)h + star);
 }
 
+/* Where `except`, or `except *`, stands. */
+static AstPos except_keyword(const Parser *p, const ExceptHandler *h, bool star)
+{
+    AstPos pos = h->pos;
+    const uchar *line = ou_lex_line(&p->lx, pos.line), *e = line + pos.col + 6;
+    while (star && e < p->lx.end && e[-1] != '*')
+        e++;
+    pos.end_line = pos.line;
+    pos.end_col = (uint32_t)(e - line);
+    return pos;
+}
+
 Stmt *ou_build_try(Parser *p, Tok t, StmtSeq body, const List *handlers, const StmtSeq *orelse, const StmtSeq *finalbody)
 {
     uint32_t n = 0;
@@ -458,7 +470,7 @@ Stmt *ou_build_try(Parser *p, Tok t, StmtSeq body, const List *handlers, const S
         tagged[i] -= s;
         const ExceptHandler *h = (ExceptHandler *)tagged[i];
         if (i && s != star)
-            ou_build_fail(p, PARSE_SYNTAX, h->pos, "cannot have both 'except' and 'except*' on the same 'try'");
+            ou_build_fail_final(p, except_keyword(p, h, s), "cannot have both 'except' and 'except*' on the same 'try'");
         star = s;
         d = max2(d, block_depth(h->body));
     }
@@ -478,10 +490,24 @@ Stmt *ou_build_try(Parser *p, Tok t, StmtSeq body, const List *handlers, const S
 
 /* ---- definitions ---- */
 
+/* The `for` of a generator expression. */
+static AstPos first_for(const Expr *g)
+{
+    AstPos pos = g->GeneratorExp.generators.n ? g->GeneratorExp.generators.items[0]->pos : g->pos;
+    pos.end_line = pos.line;
+    pos.end_col = pos.col + 3;
+    return pos;
+}
+
 Stmt *ou_build_class(Parser *p, Tok t, Tok n, TypeParamSeq params, const List *args, StmtSeq body)
 {
     Stmt *s = new_stmt(p, STMT_ClassDef, t, block_depth(body));
     unsigned d = 0;
+    for (uint32_t i = args ? args->mark : 0; args && i < p->n_items; i++) {
+        const Expr *g = (Expr *)((char *)p->items[i] - 2);
+        if ((uintptr_t)p->items[i] & 2) /* only a call takes one without parentheses */
+            ou_build_fail_final(p, first_for(g), "invalid syntax");
+    }
     if (args)
         ou_build_take_args(p, *args, &s->ClassDef.bases, &s->ClassDef.keywords, &d);
     s->ClassDef.name = ou_build_name_text(p, n).s;

@@ -362,7 +362,7 @@ Ex ou_build_conversion(Parser *p, Tok bang, Tok n)
     const uchar *s = p->lx.src + n.start;
     if (bang.end != n.start)
         ou_build_fail(p, PARSE_SYNTAX, (AstPos){bang.pos.line, bang.pos.col, n.pos.end_line, n.pos.end_col},
-                      "f-string: conversion type must come right after the exclamation mark");
+                      "f-string: conversion type must come right after the exclamanation mark");
     else if (n.end - n.start != 1 || !strchr("sra", *s))
         ou_build_fail(p, PARSE_SYNTAX, n.pos,
                       "f-string: invalid conversion character '%.*s': expected 's', 'r', or 'a'",
