@@ -223,7 +223,7 @@ List ou_list_first(Parser *p, void *item, AstPos pos)
     return (List){.mark = ou_list_push(p, item), .line = pos.line, .col = pos.col};
 }
 
-void **ou_list_take(Parser *p, List l, uint32_t *n)
+void **ou_ast_list_take(Parser *p, List l, uint32_t *n)
 {
     *n = 0;
     if (p->failed || l.mark >= p->n_items)
@@ -243,7 +243,7 @@ void **ou_list_take(Parser *p, List l, uint32_t *n)
 ExprSeq ou_list_exprs(Parser *p, List l)
 {
     ExprSeq s;
-    s.items = (Expr **)ou_list_take(p, l, &s.n);
+    s.items = (Expr **)ou_ast_list_take(p, l, &s.n);
     return s;
 }
 
@@ -379,7 +379,7 @@ Ex ou_build_dict(Parser *p, Tok open, const List *l)
     uint32_t n = 0;
     Expr **items = NULL;
     if (l)
-        items = (Expr **)ou_list_take(p, *l, &n);
+        items = (Expr **)ou_ast_list_take(p, *l, &n);
     ExprSeq both = {n, items};
     Ex r = ou_ex(open, NULL);
     r.e = ou_build_new(p, EXPR_Dict, r, ou_seq_depth(both));
@@ -419,7 +419,7 @@ void ou_build_comp_if(Parser *p, Ex e)
 ComprehensionSeq ou_build_take_comps(Parser *p, List l, unsigned *depth)
 {
     uint32_t n;
-    char **items = (char **)ou_list_take(p, l, &n);
+    char **items = (char **)ou_ast_list_take(p, l, &n);
     ComprehensionSeq s = {0, (Comprehension **)items};
     for (uint32_t i = 0; i < n;) {
         Comprehension *c = (Comprehension *)items[i];
@@ -468,7 +468,7 @@ Ex ou_build_dict_comp(Parser *p, Tok open, List item, List comps)
     unsigned d = 0;
     ComprehensionSeq s = ou_build_take_comps(p, comps, &d);
     uint32_t n;
-    Expr **kv = (Expr **)ou_list_take(p, item, &n);
+    Expr **kv = (Expr **)ou_ast_list_take(p, item, &n);
     Ex r = ou_ex(open, &p->dummy.expr);
     if (n != 2)
         return r;

@@ -83,7 +83,7 @@ uint32_t ou_list_push(Parser *p, void *item); /* returns its index */
 List ou_list_mark(Parser *p, int mark);
 List ou_list_empty(Parser *p);
 List ou_list_first(Parser *p, void *item, AstPos pos);
-void **ou_list_take(Parser *p, List l, uint32_t *n); /* takes the items off the stack, into the arena */
+void **ou_ast_list_take(Parser *p, List l, uint32_t *n); /* takes the items off the stack, into the arena */
 ExprSeq ou_list_exprs(Parser *p, List l);
 unsigned ou_seq_depth(ExprSeq s);
 static inline Ex ou_ex(Tok t, Expr *e)
@@ -138,7 +138,7 @@ Stmt *ou_build_with_parens(Parser *p, Tok t, Tok lpar, List items, Tok rpar, Stm
 Stmt *ou_build_try(Parser *p, Tok t, StmtSeq body, const List *handlers, const StmtSeq *orelse,
                    const StmtSeq *finalbody);
 int ou_build_handler(Parser *p, Tok t, const Ex *type, const Tok *name, StmtSeq body, bool star);
-Stmt *ou_build_class(Parser *p, Tok t, Tok n, TypeParamSeq params, const List *args, StmtSeq body);
+Stmt *ou_build_classdef(Parser *p, Tok t, Tok n, TypeParamSeq params, const List *args, StmtSeq body);
 Stmt *ou_build_def(Parser *p, Tok t, Tok n, TypeParamSeq params, Arguments *args, Ex returns, StmtSeq body);
 Stmt *ou_build_decorated(Parser *p, List decorators, Stmt *s);
 

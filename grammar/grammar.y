@@ -283,10 +283,10 @@ handler(A) ::= EXCEPT(T) STAR expr(E) COLON block(B). { A = ou_build_handler(p, 
 handler(A) ::= EXCEPT(T) STAR expr(E) AS NAME(N) COLON block(B). { A = ou_build_handler(p, T, &E, &N, B, true); }
 
 compound(A) ::= decos(D) defclass(S). { A = ou_build_decorated(p, D, S); }
-compound(A) ::= CLASS(T) NAME(N) tparams(P) COLON block(B). { A = ou_build_class(p, T, N, P, NULL, B); }
-compound(A) ::= CLASS(T) NAME(N) tparams(P) LPAR args(G) RPAR COLON block(B). { A = ou_build_class(p, T, N, P, &G, B); }
-defclass(A) ::= CLASS(T) NAME(N) tparams(P) COLON block(B). { A = ou_build_class(p, T, N, P, NULL, B); }
-defclass(A) ::= CLASS(T) NAME(N) tparams(P) LPAR args(G) RPAR COLON block(B). { A = ou_build_class(p, T, N, P, &G, B); }
+compound(A) ::= CLASS(T) NAME(N) tparams(P) COLON block(B). { A = ou_build_classdef(p, T, N, P, NULL, B); }
+compound(A) ::= CLASS(T) NAME(N) tparams(P) LPAR args(G) RPAR COLON block(B). { A = ou_build_classdef(p, T, N, P, &G, B); }
+defclass(A) ::= CLASS(T) NAME(N) tparams(P) COLON block(B). { A = ou_build_classdef(p, T, N, P, NULL, B); }
+defclass(A) ::= CLASS(T) NAME(N) tparams(P) LPAR args(G) RPAR COLON block(B). { A = ou_build_classdef(p, T, N, P, &G, B); }
 defclass(A) ::= def(A).
 defclass(A) ::= ASYNC(T) def(S). { A = ou_build_async(p, T, S); }
 asyncable(A) ::= def(A).

@@ -96,7 +96,7 @@ Arguments *ou_build_params(Parser *p, const List *l)
     a->pos = (AstPos){p->end_line, p->end_col, p->end_line, p->end_col};
     if (!l)
         return a;
-    Param **m = (Param **)ou_list_take(p, *l, &n);
+    Param **m = (Param **)ou_ast_list_take(p, *l, &n);
     Sections s = {0};
     if (!n || !check_order(p, m, n, &s))
         return a;
@@ -191,7 +191,7 @@ void ou_build_check_args(Parser *p, List l)
 void ou_build_take_args(Parser *p, List l, ExprSeq *args, KeywordSeq *keywords, unsigned *depth)
 {
     uint32_t n, kw = 0;
-    char **items = (char **)ou_list_take(p, l, &n);
+    char **items = (char **)ou_ast_list_take(p, l, &n);
     for (uint32_t i = 0; i < n; i++)
         kw += (uintptr_t)items[i] & 1;
     Keyword **ks = kw ? ou_build_alloc(p, kw * sizeof *ks) : NULL;
@@ -271,6 +271,6 @@ int ou_build_type_star(Parser *p, AstKind kind, Tok star, Tok n, const Ex *def)
 TypeParamSeq ou_build_type_params(Parser *p, List l)
 {
     TypeParamSeq s;
-    s.items = (TypeParam **)ou_list_take(p, l, &s.n);
+    s.items = (TypeParam **)ou_ast_list_take(p, l, &s.n);
     return s;
 }

@@ -36,7 +36,7 @@ static unsigned seq_depth(PatternSeq s)
 Stmt *ou_build_match(Parser *p, Tok t, Ex subject, List cases)
 {
     MatchCaseSeq s;
-    s.items = (MatchCase **)ou_list_take(p, cases, &s.n);
+    s.items = (MatchCase **)ou_ast_list_take(p, cases, &s.n);
     unsigned d = 0;
     for (uint32_t i = 0; i < s.n; i++)
         for (uint32_t j = 0; j < s.items[i]->body.n; j++)
@@ -76,7 +76,7 @@ static Pat sequence(Parser *p, uint32_t line, uint32_t col, PatternSeq s)
 static PatternSeq take(Parser *p, List l)
 {
     PatternSeq s;
-    s.items = (Pattern **)ou_list_take(p, l, &s.n);
+    s.items = (Pattern **)ou_ast_list_take(p, l, &s.n);
     return s;
 }
 
@@ -186,7 +186,7 @@ int ou_build_pat_arg(Parser *p, const Tok *name, Pat pat)
 Pat ou_build_pat_class(Parser *p, Ex cls, List args)
 {
     uint32_t n, positional = 0;
-    void **items = ou_list_take(p, args, &n);
+    void **items = ou_ast_list_take(p, args, &n);
     unsigned d = 0;
     while (positional < n && !items[positional])
         positional += 2;
@@ -243,7 +243,7 @@ Pat ou_build_pat_mapping(Parser *p, Tok open, const List *l)
     uint32_t n = 0, k = 0;
     void **items = NULL;
     if (l)
-        items = ou_list_take(p, *l, &n);
+        items = ou_ast_list_take(p, *l, &n);
     void **out = n ? ou_build_alloc(p, n * sizeof *out) : NULL;
     AstStr *rest = NULL;
     unsigned d = 0;

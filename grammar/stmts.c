@@ -39,7 +39,7 @@ static AstMod *new_mod(Parser *p, AstKind kind)
 StmtSeq ou_build_block(Parser *p, List l)
 {
     StmtSeq s;
-    s.items = (Stmt **)ou_list_take(p, l, &s.n);
+    s.items = (Stmt **)ou_ast_list_take(p, l, &s.n);
     return s;
 }
 
@@ -203,7 +203,7 @@ Stmt *ou_build_scope_stmt(Parser *p, AstKind kind, Tok t, List names)
 {
     Stmt *s = new_stmt(p, kind, t, 0);
     IdSeq ids;
-    ids.items = (AstStr **)ou_list_take(p, names, &ids.n);
+    ids.items = (AstStr **)ou_ast_list_take(p, names, &ids.n);
     if (kind == STMT_Global)
         s->Global.names = ids;
     else
@@ -268,7 +268,7 @@ void ou_build_import_comma(Parser *p)
 Stmt *ou_build_import(Parser *p, Tok t, List names)
 {
     Stmt *s = new_stmt(p, STMT_Import, t, 0);
-    s->Import.names.items = (Alias **)ou_list_take(p, names, &s->Import.names.n);
+    s->Import.names.items = (Alias **)ou_ast_list_take(p, names, &s->Import.names.n);
     return s;
 }
 
@@ -277,7 +277,7 @@ Stmt *ou_build_import_from(Parser *p, Tok t, const Name *module, int level, List
     Stmt *s = new_stmt(p, STMT_ImportFrom, t, 0);
     s->ImportFrom.module = module ? module->s : NULL;
     s->ImportFrom.level = level;
-    s->ImportFrom.names.items = (Alias **)ou_list_take(p, names, &s->ImportFrom.names.n);
+    s->ImportFrom.names.items = (Alias **)ou_ast_list_take(p, names, &s->ImportFrom.names.n);
     return s;
 }
 
@@ -295,7 +295,7 @@ void ou_build_elif(Parser *p, Tok t, Ex test, StmtSeq body)
 Stmt *ou_build_if(Parser *p, Tok t, Ex test, StmtSeq body, List elifs, StmtSeq orelse)
 {
     uint32_t n;
-    Stmt **branches = (Stmt **)ou_list_take(p, elifs, &n);
+    Stmt **branches = (Stmt **)ou_ast_list_take(p, elifs, &n);
     unsigned below = block_depth(orelse);
     for (uint32_t i = n; i-- > 0;) {
         Stmt *s = branches[i];
@@ -383,7 +383,7 @@ int ou_build_with_genexp(Parser *p, Ex e, List comps)
 Stmt *ou_build_with(Parser *p, Tok t, List items, StmtSeq body)
 {
     Stmt *s = new_stmt(p, STMT_With, t, block_depth(body));
-    s->With.items.items = (WithItem **)ou_list_take(p, items, &s->With.items.n);
+    s->With.items.items = (WithItem **)ou_ast_list_take(p, items, &s->With.items.n);
     s->With.body = body;
     return s;
 }
@@ -391,7 +391,7 @@ Stmt *ou_build_with(Parser *p, Tok t, List items, StmtSeq body)
 Stmt *ou_build_with_parens(Parser *p, Tok t, Tok lpar, List items, Tok rpar, StmtSeq body)
 {
     uint32_t n, others = 0, targets = 0;
-    char **tagged = (char **)ou_list_take(p, items, &n);
+    char **tagged = (char **)ou_ast_list_take(p, items, &n);
     Stmt *s = new_stmt(p, STMT_With, t, block_depth(body));
     s->With.body = body;
     WithItem **w = (WithItem **)tagged;
@@ -464,7 +464,7 @@ Stmt *ou_build_try(Parser *p, Tok t, StmtSeq body, const List *handlers, const S
     unsigned d = block_depth(body);
     bool star = false;
     if (handlers)
-        tagged = (char **)ou_list_take(p, *handlers, &n);
+        tagged = (char **)ou_ast_list_take(p, *handlers, &n);
     for (uint32_t i = 0; i < n; i++) {
         bool s = (uintptr_t)tagged[i] & 1;
         tagged[i] -= s;
@@ -499,7 +499,7 @@ static AstPos first_for(const Expr *g)
     return pos;
 }
 
-Stmt *ou_build_class(Parser *p, Tok t, Tok n, TypeParamSeq params, const List *args, StmtSeq body)
+Stmt *ou_build_classdef(Parser *p, Tok t, Tok n, TypeParamSeq params, const List *args, StmtSeq body)
 {
     Stmt *s = new_stmt(p, STMT_ClassDef, t, block_depth(body));
     unsigned d = 0;

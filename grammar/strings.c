@@ -311,7 +311,7 @@ void ou_build_fstring_text(Parser *p, Tok t, bool in_spec)
 static Expr *join_parts(Parser *p, List l, Ex start)
 {
     uint32_t n, k = 0;
-    Expr **parts = (Expr **)ou_list_take(p, l, &n);
+    Expr **parts = (Expr **)ou_ast_list_take(p, l, &n);
     unsigned depth = 0;
     for (uint32_t i = 0; i < n && !p->failed;) {
         Expr *e = parts[i++];
@@ -467,7 +467,7 @@ static Ex join_bytes(Parser *p, Expr **parts, uint32_t n, Ex start)
 Ex ou_build_strings(Parser *p, List l)
 {
     uint32_t n;
-    Expr **parts = (Expr **)ou_list_take(p, l, &n);
+    Expr **parts = (Expr **)ou_ast_list_take(p, l, &n);
     if (p->failed || !n)
         return (Ex){&p->dummy.expr, p->end_line, 0};
     Ex start = {parts[0], parts[0]->pos.line, parts[0]->pos.col};
