@@ -108,7 +108,7 @@ void ou_module_records_free(VM *vm)
 {
     for (int i = 0; i < MOD_COUNT; i++) {
         if (vm->module_state[i]) {
-            if (i == MOD__io) /* the first member of its record is a Value it owns */
+            if (i == MOD__io || i == MOD__collections || i == MOD__functools) /* the first member of its record is a Value it owns */
                 xrelease(vm, *(Value *)vm->module_state[i]);
             Record *r = (Record *)vm->module_state[i] - 1;
             vm->module_state[i] = NULL;
