@@ -165,6 +165,7 @@ static void drop_library(VM *vm)
     drop(vm, &vm->gc.callbacks);
     drop(vm, &vm->gc.garbage);
     drop(vm, &vm->source_cache);
+    drop(vm, &vm->argv);
     drop(vm, &vm->path);
     drop(vm, &vm->interrupt_exc);
     if (vm->sysdict)

@@ -1,5 +1,5 @@
 /* list[int] and int | str: generic aliases and unions.
- * Entry points: ou_generic_alias_new, ou_union_of, ou_class_getitem. What a type parameter is, both ask by attribute
+ * Entry points: ou_generic_alias_new, ou_union_of. What a type parameter is, both ask by attribute
  * (__typing_subst__, __parameters__), so that the classes of the typing module take part. */
 #include "runtime/objects/containers_impl.h"
 #include "runtime/objects/errors.h"
@@ -274,12 +274,6 @@ static Value alias_make(VM *vm, Type *cls, Value origin, Value args, bool starre
 Value ou_generic_alias_new(VM *vm, Value origin, Value args)
 {
     return alias_make(vm, vm->types[T_GENERIC_ALIAS], origin, args, false);
-}
-
-Value ou_class_getitem(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    return ou_generic_alias_new(vm, args[0], args[1]);
 }
 
 static void alias_dealloc(VM *vm, Obj *o)
