@@ -130,6 +130,12 @@ Value ou_seq_repr(VM *vm, Value self, Value *const *items, const uint32_t *n, co
     return ou_sb_finish(&b);
 }
 
+Value ou_class_getitem(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return ou_generic_alias_new(vm, args[0], args[1]);
+}
+
 /* ---- making tuples -------------------------------------------------------------------------------------------------- */
 
 static Tuple *alloc_tuple(VM *vm, Type *cls, size_t n)
