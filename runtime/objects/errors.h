@@ -66,5 +66,7 @@ bool ou_errors_boot(VM *vm); /* makes the exception types and vm->memory_error; 
 
 /* traceback_print.c: the text that CPython's default excepthook prints (carets, causes, groups, suggestions). */
 Value ou_exc_format(VM *vm, Value exc, bool chain);
+/* Source text of what is compiled from no file ("<string>" of -c, REPL inputs), so that tracebacks can show its lines. */
+bool ou_source_remember(VM *vm, Value filename, const char *src, size_t n);
 
 #endif
