@@ -104,6 +104,12 @@ void *ou_module_record(VM *vm, NativeModuleId id, size_t size)
     return vm->module_state[id];
 }
 
+/* How many Values at the beginning of a record the record owns. */
+static int owned_values(int id)
+{
+    return id == MOD__io || id == MOD_atexit || id == MOD_time ? 1 : id == MOD__warnings ? 3 : 0;
+}
+
 void ou_module_records_free(VM *vm)
 {
     for (int i = 0; i < MOD_COUNT; i++) {

@@ -112,6 +112,30 @@ static bool line_at(const SourceFile *f, uint32_t number, Line *out)
     return true;
 }
 
+Value ou_source_line(VM *vm, Value filename, int64_t lineno)
+{
+    if (!ou_is_a(vm, filename, T_STR) || lineno < 1 || lineno > UINT32_MAX)
+        return V_NONE;
+    TbPrinter *t = ou_alloc0(&vm->heap, sizeof *t);
+    if (!t)
+        return ou_raise_memory(vm);
+    t->vm = vm;
+    Line l;
+    Value r = V_NONE;
+    SourceFile *f = source_of(t, as_str(filename));
+    if (f->p && line_at(f, (uint32_t)lineno, &l)) {
+        while (l.n && is_space(*l.p)) {
+            l.p++;
+            l.n--;
+        }
+        if (l.n)
+            r = ou_str_decode(vm, l.p, l.n, "utf-8", "replace");
+    }
+    ou_tb_files_done(t);
+    ou_free(&vm->heap, t, sizeof *t);
+    return r;
+}
+
 /* ---- anchors: where the operator, the bracket or the parenthesis is -------------------------------------------------------- */
 
 typedef struct Anchors {
