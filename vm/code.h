@@ -40,6 +40,7 @@ typedef enum BlockKind {
     BLOCK_WITH,
     BLOCK_ASYNC_WITH,
     BLOCK_EXCEPT_STAR,
+    BLOCK_VALUE,          /* a return's value, while a final body runs: dropped on exit */
 } BlockKind;
 typedef struct Block {
     struct Block *up;
@@ -72,6 +73,7 @@ typedef struct Unit {
     int *free_hidden; /* hidden locals that may be used again */
     int nfree_hidden, free_hidden_cap;
     Block *block;
+    int return_reg;  /* while a return leaves blocks: its value, or -1 */
     Str *name, *qualname;
     uint32_t flags, firstlineno;
     uint16_t nargs, nposonly, nkwonly;

@@ -98,6 +98,7 @@ Unit *ou_unit_begin(Compiler *c, Scope *s, Str *name, uint8_t kind, uint32_t lin
     u->kind = kind;
     u->firstlineno = line;
     u->handler = -1;
+    u->return_reg = NONE;
     u->doc = V_NULL;
     u->flags = unit_flags(s, kind) | (c->future_annotations ? CO_FUTURE_ANNOTATIONS : 0);
     u->can_await = (u->flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)) || s->kind == SCOPE_GENEXPR;

@@ -13,6 +13,8 @@ typedef struct Match {
     uint32_t ncaptures, captures_cap;
     int *used; /* every hidden local that was written */
     uint32_t nused, used_cap;
+    int *mine; /* those that the current case holds */
+    uint32_t nmine, mine_cap;
     bool irrefutable_ok;
 } Match;
 
@@ -21,6 +23,8 @@ static void pattern(Match *m, const Pattern *p, int subject, int fail);
 static int hidden(Match *m)
 {
     int r = ou_hidden(m->c);
+    if (m->nmine < m->mine_cap || (m->mine = ou_c_grow(m->c, m->mine, &m->mine_cap, sizeof(int))))
+        m->mine[m->nmine++] = r;
     for (uint32_t i = 0; i < m->nused; i++)
         if (m->used[i] == r)
             return r;
@@ -380,6 +384,7 @@ void ou_match(Compiler *c, const Stmt *s)
 {
     Match m = {.c = c};
     int end = ou_label(c), subject = hidden(&m);
+    m.nmine = 0;
     ou_expr(c, s->Match.subject, subject);
     for (uint32_t i = 0; i < s->Match.cases.n && !c->failed; i++) {
         const MatchCase *k = s->Match.cases.items[i];
@@ -393,6 +398,9 @@ void ou_match(Compiler *c, const Stmt *s)
         if (k->guard)
             ou_cond(c, k->guard, next, false);
         empty_hidden(&m);
+        for (uint32_t n = m.nmine; n-- > 0;) /* only the subject is needed by the next case */
+            ou_hidden_done(c, m.mine[n]);
+        m.nmine = 0;
         ou_stmts(c, &k->body);
         c->loc = k->pattern->pos;
         ou_jump(c, end);
@@ -400,6 +408,5 @@ void ou_match(Compiler *c, const Stmt *s)
     }
     empty_hidden(&m);
     ou_place(c, end);
-    for (uint32_t i = 0; i < m.nused; i++)
-        ou_hidden_done(c, m.used[i]);
+    ou_hidden_done(c, subject);
 }

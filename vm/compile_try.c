@@ -64,12 +64,21 @@ void ou_unwind_block(Compiler *c, Block *b)
     c->unit->handler = b->outer;
     switch (b->kind) {
     case BLOCK_FOR:
+    case BLOCK_VALUE:
     case BLOCK_ASYNC_FOR: ou_drop(c, b->reg); break;
     case BLOCK_FINALLY: {
         bool quiet = c->no_warnings;
+        int value = c->unit->return_reg;
+        Block v;
+        if (value != NONE)
+            ou_block_push(c, &v, BLOCK_VALUE, value);
+        c->unit->return_reg = NONE;
         c->no_warnings = true;
         ou_stmts(c, b->final);
         c->no_warnings = quiet;
+        c->unit->return_reg = value;
+        if (value != NONE)
+            ou_block_pop(c, &v);
         break;
     }
     case BLOCK_FINALLY_END: ou_emit(c, OP_POPEXC, b->reg, 0, 0, 0); break;
@@ -126,7 +135,10 @@ void ou_return(Compiler *c, const Stmt *s)
         }
     }
     c->loc = s->pos;
+    int outer_value = c->unit->return_reg;
+    c->unit->return_reg = r != NONE && is_temp(r) ? r : NONE;
     unwind_to(c, NULL, false);
+    c->unit->return_reg = outer_value;
     if (k != V_NULL && !is_obj(k) && k < 0x20) {
         ou_emit(c, OP_RETURNP, 0, 0, 0, (int32_t)k);
     } else {
@@ -154,7 +166,10 @@ void ou_break(Compiler *c, const Stmt *s)
         ou_c_error(c, s->pos, is_break ? "'break' outside loop" : "'continue' not properly in loop");
         return;
     }
+    int value = c->unit->return_reg;
+    c->unit->return_reg = NONE;
     unwind_to(c, loop, is_break);
+    c->unit->return_reg = value;
     if (is_break)
         ou_jump(c, loop->brk);
     else
