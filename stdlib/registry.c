@@ -107,15 +107,19 @@ void *ou_module_record(VM *vm, NativeModuleId id, size_t size)
 /* How many Values at the beginning of a record the record owns. */
 static int owned_values(int id)
 {
-    return id == MOD__io || id == MOD_atexit || id == MOD_time ? 1 : id == MOD__warnings ? 3 : 0;
+    switch (id) {
+    case MOD__collections: case MOD__functools: case MOD__io: case MOD_atexit: case MOD_time: return 1;
+    case MOD__warnings: return 3;
+    default: return 0;
+    }
 }
 
 void ou_module_records_free(VM *vm)
 {
     for (int i = 0; i < MOD_COUNT; i++) {
         if (vm->module_state[i]) {
-            if (i == MOD__io || i == MOD__collections || i == MOD__functools) /* the first member of its record is a Value it owns */
-                xrelease(vm, *(Value *)vm->module_state[i]);
+            for (int k = 0; k < owned_values(i); k++)
+                xrelease(vm, ((Value *)vm->module_state[i])[k]);
             Record *r = (Record *)vm->module_state[i] - 1;
             vm->module_state[i] = NULL;
             ou_free(&vm->heap, r, r->size);
