@@ -494,12 +494,17 @@ Ex ou_build_starred(Parser *p, Tok star, Ex e)
 }
 
 /* What is wrong with the target, diagnose.c knows. */
-Ex ou_build_walrus(Parser *p, Ex target, Tok op, Ex v)
+Ex ou_build_walrus_target(Parser *p, Ex target, Tok op)
 {
     if (target.e->kind != EXPR_Name || target.e->in_parens)
         ou_build_fail(p, PARSE_SYNTAX, op.pos, "invalid syntax");
     else
         target.e->Name.ctx = CTX_Store;
+    return target;
+}
+
+Ex ou_build_walrus(Parser *p, Ex target, Ex v)
+{
     Expr *r = ou_build_new(p, EXPR_NamedExpr, target, max2(1, v.e->depth));
     r->NamedExpr.target = target.e;
     r->NamedExpr.value = v.e;

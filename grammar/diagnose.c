@@ -535,9 +535,12 @@ static void def_header(Diag *d)
 {
     Node e;
     d->i++;
-    if (!accept(d, TK_NAME) || !type_params(d))
+    if (!accept(d, TK_NAME))
         return;
-    if (!accept(d, TK_LPAR)) {
+    uint32_t i = d->i;
+    if (!type_params(d))
+        d->i = i;
+    if (!d->raised && !accept(d, TK_LPAR)) {
         ou_diag_raise(d, d->i, d->i, "expected '('");
         return;
     }
@@ -941,6 +944,14 @@ static void move_from_end(Parser *p)
     t->pos.col = t->pos.end_col = (uint32_t)(e - s);
 }
 
+static bool inside_fstring(const Diag *d, uint32_t at)
+{
+    int depth = 0;
+    for (uint32_t i = 0; i < d->n && d->t[i].start < at; i++)
+        depth += (d->t[i].kind == TK_FSTART) - (d->t[i].kind == TK_FEND);
+    return depth > 0;
+}
+
 static bool opens_statement(int k)
 {
     return k != TK_ELIF && k != TK_ELSE && k != TK_EXCEPT && k != TK_FINALLY;
@@ -974,7 +985,9 @@ static void diagnose(Diag *d, Context *c, ParseError plain, bool bad_token)
     }
     found.incomplete = plain.incomplete;
     p->lx = after;
-    if (c->lexer_failed && beats_parser(&lexer_error))
+    if (inside_fstring(d, look.start)) /* CPython reads no further from there */
+        *p->err = found;
+    else if (c->lexer_failed && beats_parser(&lexer_error))
         *p->err = lexer_error;
     else
         check_rest(p, &found, look.pos.line);

@@ -634,9 +634,15 @@ static bool is_legacy(const Diag *d, const Node *n)
     return n->kind == EXPR_Name && !n->parens && (ou_diag_is(d, n->s, "print") || ou_diag_is(d, n->s, "exec"));
 }
 
+/* CPython compares as many characters as the name has: c, ca and cas are taken for `case`, too. */
 static bool is_soft_keyword(const Diag *d, uint32_t i)
 {
-    return ou_diag_is(d, i, "match") || ou_diag_is(d, i, "case") || ou_diag_is(d, i, "type") || ou_diag_is(d, i, "_");
+    static const char *const words[] = {"match", "case", "type", "_"};
+    const Tok *t = &d->t[i];
+    for (int w = 0; w < 4; w++)
+        if (t->kind == TK_NAME && !strncmp(words[w], (const char *)d->p->lx.src + t->start, t->end - t->start))
+            return true;
+    return false;
 }
 
 /* `a b` and `print a`, found when another expression follows the one just matched. */
@@ -645,7 +651,7 @@ static bool juxtaposed(Diag *d, const Node *a)
     Node b;
     uint32_t i = d->i;
     const Tok *t = d->t;
-    bool prefix = t[a->s].kind == TK_NAME && (t[a->s + 1].kind == TK_STRING || t[a->s + 1].kind == TK_FSTART);
+    bool prefix = t[a->s].kind == TK_NAME && t[a->s + 1].kind == TK_STRING;
     if (!prefix && !is_soft_keyword(d, a->s) && quietly(d, ou_diag_expression, &b)) {
         uint32_t end = d->i;
         if (!is_legacy(d, a) && t[end - 1].level) {
@@ -654,7 +660,9 @@ static bool juxtaposed(Diag *d, const Node *a)
         }
     }
     d->i = i;
-    if (is_legacy(d, a) && kind_at(d) != TK_LPAR && ou_diag_star_exprs(d, &b)) {
+    /* print x: CPython looks at what follows any name, and may find the error in there. */
+    if (a->kind == EXPR_Name && a->e == a->s + 1 && kind_at(d) != TK_LPAR && ou_diag_star_exprs(d, &b) &&
+        is_legacy(d, a)) {
         Tok name = t[a->s];
         int n = (int)(name.end - name.start);
         const char *s = (const char *)d->p->lx.src + name.start;
@@ -769,15 +777,15 @@ bool ou_diag_named(Diag *d, Node *n)
         Node a;
         d->i = s;
         /* The left side must be a bitwise_or as a whole. */
-        if (quietly(d, ou_diag_bitor, &a) && d->i == after) {
+        int k = d->t[s].kind;
+        bool excluded = k == TK_TRUE || k == TK_NONE || k == TK_FALSE || starts_with_sequence(d, s);
+        if (!excluded && quietly(d, ou_diag_bitor, &a) && d->i == after) {
             d->i = after + 1;
             bool value = ou_diag_bitor(d, &b);
             if (value && kind_at(d) != TK_ASSIGN && kind_at(d) != TK_WALRUS) {
-                int k = d->t[s].kind;
-                bool excluded = k == TK_TRUE || k == TK_NONE || k == TK_FALSE || starts_with_sequence(d, s);
                 if (a.kind == EXPR_Name && !a.parens)
                     ou_diag_raise(d, s, b.ne - 1, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
-                else if (!excluded)
+                else
                     ou_diag_raise(d, a.ns, a.ne - 1, "cannot assign to %s here. Maybe you meant '==' instead of '='?",
                                   ou_diag_name(&a));
             }
@@ -1037,7 +1045,7 @@ bool ou_diag_params(Diag *d, int close)
                 } else if (!ou_diag_expression(d, &e))
                     return false;
                 def = true;
-            } else if (k == TK_NAME && def && !star)
+            } else if (k == TK_NAME && def && !star && (kind_at(d) == TK_COMMA || kind_at(d) == close))
                 wrong = "parameter without a default follows parameter with a default";
         } else if (k == TK_LPAR) {
             uint32_t i = d->i + 1;

@@ -30,6 +30,8 @@
 
 %type expr {Ex}
 %type named {Ex}
+%type walrus {Ex}
+%type anntarget {Ex}
 %type starnamed {Ex}
 %type starexpr {Ex}
 %type starexprs {Ex}
@@ -175,8 +177,9 @@ block(A) ::= NEWLINE INDENT stmts(L) DEDENT. { A = ou_build_block(p, L); }
 simple(A) ::= rhs(E). { A = ou_build_expr_stmt(p, E); }
 simple(A) ::= targets(T) rhs(V). { A = ou_build_assign(p, T, V); }
 simple(A) ::= rhs(T) augop(O) rhs(V). { A = ou_build_augassign(p, T, O, V); }
-simple(A) ::= starexprs(T) COLON expr(N). { A = ou_build_annassign(p, T, N, NULL); }
-simple(A) ::= starexprs(T) COLON expr(N) ASSIGN rhs(V). { A = ou_build_annassign(p, T, N, &V); }
+anntarget(A) ::= starexprs(E). { A = ou_build_ann_target(p, E); }
+simple(A) ::= anntarget(T) COLON expr(N). { A = ou_build_annassign(p, T, N, NULL); }
+simple(A) ::= anntarget(T) COLON expr(N) ASSIGN rhs(V). { A = ou_build_annassign(p, T, N, &V); }
 targets(A) ::= rhs(E) ASSIGN. { A = ou_build_first_target(p, E); }
 targets(A) ::= targets(A) rhs(E) ASSIGN. { ou_build_next_target(p, E); }
 
@@ -267,7 +270,7 @@ welem(A) ::= witem(A).
 welem(A) ::= wwalrus(E). { A = ou_build_with_other(p, E); }
 welem(A) ::= expr(E) comps(L). { A = ou_build_with_genexp(p, E, L); }
 welem(A) ::= wwalrus(E) comps(L). { A = ou_build_with_genexp(p, E, L); }
-wwalrus(A) ::= expr(E) WALRUS(T) expr(V). { A = ou_build_walrus(p, E, T, V); }
+wwalrus(A) ::= walrus(E) expr(V). { A = ou_build_walrus(p, E, V); }
 welem(A) ::= STAR(T) bitor(E). { A = ou_build_with_other(p, ou_build_starred(p, T, E)); }
 
 
@@ -452,7 +455,8 @@ starnamed(A) ::= named(A).
 starnamed(A) ::= STAR(T) bitor(E). { A = ou_build_starred(p, T, E); }
 
 named(A) ::= expr(A).
-named(A) ::= expr(E) WALRUS(T) expr(V). { A = ou_build_walrus(p, E, T, V); }
+walrus(A) ::= expr(E) WALRUS(T). { A = ou_build_walrus_target(p, E, T); }
+named(A) ::= walrus(E) expr(V). { A = ou_build_walrus(p, E, V); }
 expr(A) ::= disj(A).
 expr(A) ::= disj(B) IF disj(T) ELSE expr(O). { A = ou_build_ifexp(p, T, B, O); }
 expr(A) ::= LAMBDA(T) lparams(G) COLON expr(E). { A = ou_build_lambda(p, T, G, E); }

@@ -87,7 +87,14 @@ bool ou_lex_error_pos(Lexer *lx, int kind, AstPos pos, const char *fmt, ...)
     err->line = (int)pos.line;
     err->end_line = (int)pos.end_line;
     err->col = chars(s, s + pos.col) + 1;
-    err->end_col = chars(e, e + pos.end_col) + 1;
+    if (e != s) { /* CPython counts the end's columns in the first line */
+        const uchar *eol = s;
+        while (eol < lx->end && *eol != '\n')
+            eol++;
+        if (pos.end_col > (size_t)(eol - s))
+            pos.end_col = (uint32_t)(eol - s);
+    }
+    err->end_col = chars(s, s + pos.end_col) + 1;
     error_text(lx, s);
     return false;
 }

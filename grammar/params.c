@@ -3,6 +3,8 @@
  * arguments in any order; the order is checked here, with CPython's messages. */
 #include "grammar/build.h"
 
+#include "grammar.h"
+
 /* ---- parameters ---- */
 
 typedef struct Param {
@@ -73,7 +75,7 @@ static bool check_order(Parser *p, Param **m, uint32_t n, Sections *s)
             def |= q->def != NULL;
         }
     }
-    if (wrong)
+    if (wrong && (p->look.kind == TK_RPAR || p->look.kind == TK_COLON))
         ou_build_fail(p, PARSE_SYNTAX, m[i - 1]->pos, "%s", wrong);
     return !wrong;
 }
@@ -169,6 +171,8 @@ int ou_build_arg_keyword(Parser *p, Tok op, const Ex *name, Ex v)
 void ou_build_check_args(Parser *p, List l)
 {
     bool keyword = false, unpacked = false;
+    if (p->look.kind != TK_RPAR)
+        return;
     for (uint32_t i = l.mark; i < p->n_items && !p->failed; i++) {
         char *it = p->items[i];
         unsigned tag = (unsigned)((uintptr_t)it & 3);

@@ -3,8 +3,9 @@
  * is what p->end_line and p->end_col hold when its rule is reduced. */
 #include "grammar/build.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "grammar.h"
 
 static unsigned max2(unsigned a, unsigned b)
 {
@@ -134,14 +135,18 @@ Stmt *ou_build_augassign(Parser *p, Ex t, int op, Ex v)
     return s;
 }
 
-Stmt *ou_build_annassign(Parser *p, Ex t, Ex note, const Ex *v)
+/* At the colon; what is wrong, diagnose.c knows. */
+Ex ou_build_ann_target(Parser *p, Ex t)
 {
     if (is_single_target(t.e))
         ou_target(p, t.e, TARGET_ASSIGN);
-    else if (t.e->kind == EXPR_List || t.e->kind == EXPR_Tuple)
-        ou_build_fail(p, PARSE_SYNTAX, t.e->pos, "only single target (not %s) can be annotated", ou_expr_name(t.e));
-    else
-        ou_build_fail(p, PARSE_SYNTAX, t.e->pos, "illegal target for annotation");
+    else if (p->look.kind == TK_COLON)
+        ou_build_fail_here(p, "invalid syntax");
+    return t;
+}
+
+Stmt *ou_build_annassign(Parser *p, Ex t, Ex note, const Ex *v)
+{
     Stmt *s = ou_build_new_stmt(p, STMT_AnnAssign, t.line, t.col, 0);
     s->AnnAssign.target = t.e;
     s->AnnAssign.annotation = note.e;
@@ -262,7 +267,8 @@ List ou_build_import_star(Parser *p, Tok t)
 
 void ou_build_import_comma(Parser *p)
 {
-    ou_build_fail_here(p, "trailing comma not allowed without surrounding parentheses");
+    if (p->look.kind == TK_NEWLINE)
+        ou_build_fail_here(p, "trailing comma not allowed without surrounding parentheses");
 }
 
 Stmt *ou_build_import(Parser *p, Tok t, List names)
