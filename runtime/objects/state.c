@@ -229,15 +229,12 @@ void ou_vm_free_report(VM *vm, VmLeaks *out)
         drop(vm, &vm->empty_tuple);
         ou_strings_fini(vm);
     }
-    ou_intern_fini(vm);
     ou_weakrefs_fini(vm);
     ou_sigs_fini(vm);
-    uint64_t types = 0;
-    for (int i = 0; i < T_COUNT; i++)
-        types += vm->types[i] != NULL;
-    leaks.objects = vm->objects_alive - types;
     if (vm->shapes)
-        ou_types_fini(vm);
+        ou_types_fini(vm); /* the names in the shapes go last */
+    ou_intern_fini(vm);
+    leaks.objects = vm->objects_alive;
     ou_eval_fini(vm);
     leaks.bytes = vm->heap.used;
     if (out)

@@ -167,7 +167,14 @@ static bool finish_type(VM *vm, Type *t)
         t->mro->items[i + 1] = retain(t->base->mro->items[i]);
     if (t->base)
         ou_type_add_subclass(vm, t->base, t);
-    return fill_dict(vm, t, t->def);
+    if (!fill_dict(vm, t, t->def))
+        return false;
+    if (t->id < T_COUNT) { /* these live as long as the VM: nothing for the collector to look at */
+        ou_gc_untrack(vm, (Obj *)t->dict);
+        ou_gc_untrack(vm, (Obj *)t->bases);
+        ou_gc_untrack(vm, (Obj *)t->mro);
+    }
+    return true;
 }
 
 Type *ou_type_boot(VM *vm, TypeId id, const TypeDef *def, Type *base)
