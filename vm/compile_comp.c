@@ -91,6 +91,8 @@ static void async_generator(Compiler *c, const Comp *k, uint32_t n)
 static void next_into(Compiler *c, const Expr *target, int it, int end)
 {
     int r = ou_plain_local(c, target);
+    if (r != NONE && ou_forbidden(c, cname(c, target->Name.id), target->pos, CTX_Store))
+        return;
     if (r != NONE) {
         ou_emit(c, OP_FORITER, it, r, 0, end);
         return;
@@ -154,9 +156,11 @@ static int generator_expression(Compiler *c, const Expr *e, Scope *s, int dst)
     Unit *u = ou_unit_begin(c, s, ou_c_str(c, "<genexpr>"), CODE_FUNCTION, e->pos.line);
     if (!u)
         return fn;
-    Comp k = {.e = e, .gens = gens, .acc = NONE, .it0 = 0};
+    Comp k = {.e = e, .gens = gens, .acc = NONE, .it0 = ou_push(c)};
     AstPos loc = c->loc;
     c->loc = e->pos;
+    ou_emit(c, OP_MOVE_T, k.it0, 0, 0, 0); /* the loop consumes its iterator: a temporary, not the parameter .0 */
+    ou_emit(c, OP_LOADP, 0, 0, 0, (int32_t)V_UNBOUND);
     generator(c, &k, 0);
     c->loc = e->pos;
     ou_emit(c, OP_RETURNP, 0, 0, 0, (int32_t)V_NONE);
