@@ -5,7 +5,7 @@
 #ifndef OU_DIAGNOSE_H
 #define OU_DIAGNOSE_H
 
-#include "grammar.h"
+#include "grammar/grammar.h"
 #include "grammar/build.h"
 
 typedef struct Diag {

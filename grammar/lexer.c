@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "grammar.h"
+#include "grammar/grammar.h"
 #include "runtime/base/unicode.h"
 
 /* ---- errors ---- */

@@ -3,7 +3,7 @@
  * text. A number here is only a candidate: lexer.c looks at what follows it. */
 #include "grammar/lexer.h"
 
-#include "grammar.h"
+#include "grammar/grammar.h"
 
 int ou_lex_scan(const uchar **cur)
 {

@@ -3,7 +3,7 @@
  * arguments in any order; the order is checked here, with CPython's messages. */
 #include "grammar/build.h"
 
-#include "grammar.h"
+#include "grammar/grammar.h"
 
 /* ---- parameters ---- */
 

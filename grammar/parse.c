@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "grammar.h"
+#include "grammar/grammar.h"
 #include "grammar/build.h"
 
 /* ---- the token queue ---- */

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "grammar.h"
+#include "grammar/grammar.h"
 
 static unsigned max2(unsigned a, unsigned b)
 {
