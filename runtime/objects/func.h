@@ -160,6 +160,7 @@ Value ou_cell_new(VM *vm, Value v);                                       /* ret
 Value ou_module_new(VM *vm, const char *name, size_t n);
 Value ou_frame_new(VM *vm, Value func, uint32_t pc, Value back, Value locals); /* back V_NONE, locals V_NULL: none; retains all */
 void ou_code_free_arrays(VM *vm, Code *code);                               /* vm/code.c: consts and all arrays, for the dealloc */
+Code *ou_code_copy(VM *vm, const Code *c);                                    /* NULL raised */
 uint32_t ou_code_line(const Code *c, uint32_t pc);
 Str *ou_code_name_at(const Code *c, uint32_t at);                         /* through sites; borrowed */
 

@@ -196,6 +196,11 @@ static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *i
     xrelease(vm, key);
     if (r == V_NULL)
         return false;
+    if (is_exact(r, T_TUPLE)) { /* *Ts */
+        ok = extend_from(vm, out, r);
+        release(vm, r);
+        return ok;
+    }
     return ou_list_append_take(vm, out, r);
 }
 

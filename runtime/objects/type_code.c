@@ -207,7 +207,7 @@ static void *copy_array(VM *vm, const void *p, size_t size, bool *ok)
 }
 
 /* A copy that shares nothing but immutable objects. */
-static Code *code_copy(VM *vm, const Code *c)
+Code *ou_code_copy(VM *vm, const Code *c)
 {
     Code *d = ou_new(vm, vm->types[T_CODE], 0);
     if (!d)
@@ -290,7 +290,7 @@ static bool replace_field(VM *vm, Code *c, const Str *name, Value v)
 static Value code_replace(VM *vm, const Value *args, int n)
 {
     (void)n;
-    Code *c = code_copy(vm, as_code(args[0]));
+    Code *c = ou_code_copy(vm, as_code(args[0]));
     uint32_t pos = 0;
     Value key, v;
     while (c && ou_dict_next(as_dict(args[1]), &pos, &key, &v))

@@ -111,7 +111,7 @@ GET(param_constraints)
 GET(param_default)
 {
     Value v = lazy(vm, &as_param(self)->dflt, &as_param(self)->dflt_fn);
-    return v == V_NULL && vm->exc == V_NULL ? ou_import_attr(vm, "typing", "NoDefault") : v;
+    return v == V_NULL && vm->exc == V_NULL ? ou_import_attr(vm, "_typing", "NoDefault") : v;
 }
 GET(param_covariant) { (void)vm; return v_bool(as_param(self)->covariant); }
 GET(param_contravariant) { (void)vm; return v_bool(as_param(self)->contravariant); }
@@ -212,7 +212,7 @@ static bool flag(VM *vm, Value v, bool *out)
     return r >= 0;
 }
 
-static bool is_no_default(VM *vm, Value v) { return v == V_NULL || strcmp(ou_type_name(vm, v), "NoDefaultType") == 0; }
+static bool is_no_default(VM *vm, Value v) { return v == V_NULL || strcmp(ou_type_name(vm, v), "typing.NoDefaultType") == 0; }
 
 static Value param_build(VM *vm, Type *cls, Value name, Value bound, Value constraints, Value dflt, const Value *flags)
 {
@@ -300,14 +300,14 @@ static const GetSetDef typevar_getset[] = {
 };
 GET(paramspec_args)
 {
-    Value f = ou_import_attr(vm, "typing", "ParamSpecArgs");
+    Value f = ou_import_attr(vm, "_typing", "ParamSpecArgs");
     Value r = f == V_NULL ? V_NULL : ou_call1(vm, f, self);
     xrelease(vm, f);
     return r;
 }
 GET(paramspec_kwargs)
 {
-    Value f = ou_import_attr(vm, "typing", "ParamSpecKwargs");
+    Value f = ou_import_attr(vm, "_typing", "ParamSpecKwargs");
     Value r = f == V_NULL ? V_NULL : ou_call1(vm, f, self);
     xrelease(vm, f);
     return r;
@@ -467,7 +467,7 @@ const TypeDef ou_type_typealias = {
 
 Value ou_generic_base(VM *vm, Value params)
 {
-    Value generic = ou_import_attr(vm, "typing", "Generic");
+    Value generic = ou_import_attr(vm, "_typing", "Generic");
     if (generic == V_NULL)
         return V_NULL;
     /* A TypeVarTuple stands unpacked among the parameters of Generic. */
