@@ -38,6 +38,7 @@ typedef struct ThreadState {
     Value thread_object; /* threading.Thread or V_NULL */
     struct ReprGuard *repr_active; /* containers_impl.h */
     Value async_exc;     /* raised at the next safepoint; V_NULL */
+    bool parked;         /* inside a blocking call, without the lock */
 } ThreadState;
 
 enum { /* vm->attention: why the next safepoint has to look; any bit also sets vm->stack_limit to NULL */
@@ -107,6 +108,8 @@ struct ouro_vm {
     uint32_t caps;
     bool verbose_leaks;
     /* upward doors of the loop, set when it is loaded (vm/ may not include loop/) */
+    void *volatile interrupt_wake; /* uv_async_t to send to when a signal arrives while the loop waits */
+    bool (*on_signals)(VM *vm, uint32_t why); /* signal handlers of scripts (stdlib/mod_signal.c); false: raised */
     bool (*on_attention)(VM *vm, uint32_t why); /* handles every ATT_* but GC; false: raised */
     int (*future_leaf)(VM *vm, Value future, Value value, Value exc, Value *out); /* GenResult of awaiting a Future */
 };

@@ -1,0 +1,216 @@
+/* _asyncio and _contextvars: what asyncio's script part and contextvars import. The types live in runtime/loop/. */
+#include "runtime/loop/combinators.h"
+#include "runtime/loop/loop.h"
+#include "stdlib/stdlib.h"
+
+static Value get_running_loop(VM *vm, const Value *args, int n)
+{
+    (void)args;
+    (void)n;
+    Value l = ou_running_loop_or_raise(vm);
+    return l == V_NULL ? V_NULL : retain(l);
+}
+static Value get_running_loop_opt(VM *vm, const Value *args, int n)
+{
+    (void)args;
+    (void)n;
+    Loop *l = ou_running_loop(vm);
+    return l ? retain(v_of(l)) : V_NONE;
+}
+static Value set_running_loop(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Loop *old = vm->thread->running_loop;
+    if (args[0] != V_NONE && !ou_is_a(vm, args[0], T_LOOP))
+        return ou_raise(vm, E_TYPE, "an event loop or None is expected, got %T", args[0]);
+    vm->thread->running_loop = args[0] == V_NONE ? NULL : as_loop(retain(args[0]));
+    if (old)
+        release(vm, v_of(old));
+    return V_NONE;
+}
+static Value get_policy_loop(VM *vm, const Value *args, int n)
+{
+    (void)args;
+    (void)n;
+    Value v = vm->thread->loop_policy_loop;
+    return v == V_NULL ? V_NONE : retain(v);
+}
+static Value set_policy_loop(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    set_owned(vm, &vm->thread->loop_policy_loop, retain(args[0]));
+    return V_NONE;
+}
+static Value sleep_(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return ou_sleep(vm, args[0], args[1] == V_NULL ? V_NONE : args[1]);
+}
+/* gather(*coros_or_futures, return_exceptions=False) */
+static Value gather(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int re = args[1] == V_NULL ? 0 : ou_truth(vm, args[1]);
+    if (re < 0)
+        return V_NULL;
+    return ou_gather(vm, as_tuple(args[0])->items, (int)as_tuple(args[0])->n, re != 0);
+}
+static Value ensure_future(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Value loop = args[1];
+    Loop *l = loop != V_NULL && loop != V_NONE ? as_loop(loop) : NULL;
+    if (!l && !ou_is_future(vm, args[0]))
+        l = ou_running_loop(vm);
+    return ou_ensure_future(vm, args[0], l);
+}
+static Value current_task(VM *vm, const Value *args, int n)
+{
+    Value loop = n > 0 && args[0] != V_NULL && args[0] != V_NONE ? args[0] : ou_running_loop_or_raise(vm);
+    if (loop == V_NULL)
+        return V_NULL;
+    Value t = vm->thread->current_task;
+    if (t == V_NONE || v_of(as_task(t)->f.loop) != loop)
+        return V_NONE;
+    return retain(t);
+}
+static Value enter_task(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    if (vm->thread->current_task != V_NONE)
+        return ou_raise(vm, E_RUNTIME, "Cannot enter into task %R while another task %R is being executed.", args[1], vm->thread->current_task);
+    vm->thread->current_task = args[1];
+    return V_NONE;
+}
+static Value leave_task(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    if (vm->thread->current_task != args[1])
+        return ou_raise(vm, E_RUNTIME, "Leaving task %R does not match the current task %R.", args[1], vm->thread->current_task);
+    vm->thread->current_task = V_NONE;
+    return V_NONE;
+}
+static Value swap_current_task(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Value old = vm->thread->current_task;
+    vm->thread->current_task = args[1];
+    return retain(old);
+}
+static Value create_task(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Value lv = ou_running_loop_or_raise(vm);
+    if (lv == V_NULL)
+        return V_NULL;
+    Loop *l = as_loop(lv);
+    Value name = args[1] == V_NULL ? V_NONE : args[1], ctx = args[2] == V_NULL ? V_NONE : args[2];
+    if (l->task_factory == V_NONE && is_exact(args[0], T_COROUTINE) && !l->closed && (ctx == V_NONE || is_exact(ctx, T_CONTEXT)))
+        return ou_task_new(vm, l, args[0], name, ctx, false);
+    Value m = ou_getattr_c(vm, lv, "create_task");
+    if (m == V_NULL)
+        return V_NULL;
+    Str *kw1 = ou_intern_c(vm, "name"), *kw2 = ou_intern_c(vm, "context");
+    Value v = V_NULL;
+    if (kw1 && kw2) {
+        Value names = ou_tuple_of(vm, (Value[]){v_of(kw1), v_of(kw2)}, ctx == V_NONE ? 1 : 2);
+        Value a[3] = {args[0], name, ctx};
+        if (names != V_NULL)
+            v = ou_call(vm, m, a, 1, as_tuple(names));
+        xrelease(vm, names);
+    }
+    if (kw1)
+        release(vm, v_of(kw1));
+    if (kw2)
+        release(vm, v_of(kw2));
+    release(vm, m);
+    return v;
+}
+static Value is_native_coroutine(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return v_bool(ou_is_coroutine_like(vm, args[0]));
+}
+static Value await_chain(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Value l = ou_list_new(vm, 4), c = retain(args[0]);
+    while (l != V_NULL && (is_exact(c, T_COROUTINE) || is_exact(c, T_GENERATOR) || is_exact(c, T_ASYNC_GENERATOR))) {
+        if (!ou_list_append(vm, as_list(l), c)) {
+            release(vm, l);
+            l = V_NULL;
+            break;
+        }
+        Value next = ou_gen_awaiting(vm, as_gen(c));
+        release(vm, c);
+        c = next;
+    }
+    release(vm, c);
+    return l;
+}
+
+static const NativeDef functions[] = {
+    {"get_running_loop()", get_running_loop, "The running event loop; RuntimeError if there is none.", 0},
+    {"_get_running_loop()", get_running_loop_opt, NULL, 0},
+    {"_set_running_loop(loop, /)", set_running_loop, NULL, 0},
+    {"_get_policy_loop()", get_policy_loop, NULL, 0},
+    {"_set_policy_loop(loop, /)", set_policy_loop, NULL, 0},
+    {"sleep(delay, result=None)", sleep_, "Coroutine that completes after a given time (in seconds).", 0},
+    {"gather(*coros_or_futures, return_exceptions=False)", gather, NULL, 0},
+    {"ensure_future(coro_or_future, *, loop=None)", ensure_future, NULL, 0},
+    {"current_task(loop=None)", current_task, NULL, 0},
+    {"_enter_task(loop, task)", enter_task, NULL, 0},
+    {"_leave_task(loop, task)", leave_task, NULL, 0},
+    {"_swap_current_task(loop, task)", swap_current_task, NULL, 0},
+    {"create_task(coro, *, name=None, context=None)", create_task, NULL, 0},
+    {"_is_native_coroutine(obj, /)", is_native_coroutine, NULL, 0},
+    {"_await_chain(coro, /)", await_chain, "The coroutine, what it awaits, what that awaits ... as far as they are frames.", 0},
+    {0},
+};
+
+bool ou_mod__asyncio(VM *vm, Module *m)
+{
+    vm->future_leaf = ou_future_leaf;
+    return ou_module_add(vm, m, functions) && ou_module_builtin_type(vm, m, "Future", T_FUTURE) &&
+           ou_module_builtin_type(vm, m, "Task", T_TASK) && ou_module_builtin_type(vm, m, "Handle", T_HANDLE) &&
+           ou_module_builtin_type(vm, m, "TimerHandle", T_TIMER_HANDLE) && ou_module_builtin_type(vm, m, "BaseLoop", T_LOOP) &&
+           ou_module_builtin_type(vm, m, "CancelledError", E_CANCELLED) &&
+           ou_module_builtin_type(vm, m, "InvalidStateError", E_INVALID_STATE) &&
+           ou_module_type(vm, m, &ou_gathering_def, ou_builtin(vm, T_FUTURE)) != NULL;
+}
+
+/* ---- _contextvars ---- */
+
+static Value copy_context(VM *vm, const Value *args, int n)
+{
+    (void)args;
+    (void)n;
+    Value map = ou_context_copy(vm);
+    Value c = ou_context_object(vm, &map); /* a fresh Context around the map */
+    release(vm, map);
+    return c;
+}
+static const NativeDef context_functions[] = {
+    {"copy_context()", copy_context, "A copy of the current context.", 0},
+    {0},
+};
+static Value missing_repr(VM *vm, Value self)
+{
+    (void)self;
+    return ou_str_c(vm, "<Token.MISSING>");
+}
+static const TypeDef missing_def = {.name = "_contextvars.Token.MISSING", .size = sizeof(Obj), .flags = TF_NO_NEW, .slots = {.repr = missing_repr}};
+
+bool ou_mod__contextvars(VM *vm, Module *m)
+{
+    Type *t = ou_type_from_def(vm, &missing_def, ou_builtin(vm, T_OBJECT));
+    void *missing = t ? ou_new(vm, t, 0) : NULL;
+    bool ok = missing && ou_module_add(vm, m, context_functions) && ou_module_builtin_type(vm, m, "Context", T_CONTEXT) &&
+              ou_module_builtin_type(vm, m, "ContextVar", T_CONTEXTVAR) && ou_module_builtin_type(vm, m, "Token", T_CONTEXT_TOKEN) &&
+              ou_dict_set_c(vm, ou_builtin(vm, T_CONTEXT_TOKEN)->dict, "MISSING", v_of(missing));
+    if (missing)
+        release(vm, v_of(missing));
+    if (t)
+        release(vm, v_of(t));
+    return ok;
+}
