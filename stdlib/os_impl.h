@@ -1,0 +1,23 @@
+/* What the files of `_os` share. May be included by stdlib/mod_os*.c only. */
+#ifndef OU_STDLIB_OS_IMPL_H
+#define OU_STDLIB_OS_IMPL_H
+
+#include "stdlib/fspath.h"
+
+extern const NativeDef ou_os_files[];   /* mod_os.c: folders, paths, stat */
+extern const NativeDef ou_os_fds[];     /* mod_os_fd.c: descriptors */
+extern const NativeDef ou_os_process[]; /* mod_os_process.c: processes, environment, the machine */
+bool ou_os_constants(VM *vm, Module *m);
+bool ou_os_environ(VM *vm, Module *m);
+extern const TypeDef ou_os_direntry_def, ou_os_scandir_def;
+
+typedef struct OsState {
+    Value stat_result, terminal_size, statvfs_result, times_result, uname_result; /* owned types */
+    Value direntry, scandir;
+} OsState;
+OsState *ou_os_state(VM *vm);
+bool ou_os_fd(VM *vm, Value v, int *out); /* an int, or an object with fileno() */
+Value ou_os_stat_path(VM *vm, const char *path, bool follow, Value shown);
+bool ou_os_int(VM *vm, Value v, int *out);
+
+#endif
