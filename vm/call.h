@@ -24,6 +24,9 @@ Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure);
 Value ou_compile(VM *vm, const char *src, size_t n, Value filename, const char *mode, uint32_t flags);
 
 Value ou_code_disassemble(VM *vm, Code *c); /* text for --dis: a str */
+/* Code as bytes and back (marshal.c), good within one build. Load: V_NULL without an exception: not of this build. */
+Value ou_code_dump(VM *vm, Code *c);
+Value ou_code_load(VM *vm, const uint8_t *p, size_t n);
 
 /* The current script frame and its callers, innermost first. */
 typedef struct FrameRef {

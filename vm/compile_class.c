@@ -248,6 +248,8 @@ void ou_type_alias(Compiler *c, const Stmt *s)
     const TypeParamSeq *tp = &s->TypeAlias.type_params;
     int base = c->unit->top, r;
     c->loc = s->pos;
+    if (ou_forbidden(c, cname(c, s->TypeAlias.name->Name.id), s->pos, CTX_Store))
+        return;
     if (tp->n) {
         Str *name = ou_c_name(c, s->TypeAlias.name->Name.id);
         name = as_str(ou_c_keep(c, ou_str_format(c->vm, "<generic parameters of %Q>", name)));

@@ -194,7 +194,7 @@ void ou_c_error(Compiler *c, AstPos pos, const char *fmt, ...)
         }
     }
     raise_syntax(c, E_SYNTAX, msg, v_smallint(pos.line), column(c, pos.line, pos.col), text, v_smallint(pos.end_line),
-                 column(c, pos.end_line, pos.end_col));
+                 pos.end_col == UINT32_MAX ? V_NONE : column(c, pos.end_line, pos.end_col));
     xrelease(c->vm, msg);
     release(c->vm, text);
 }
@@ -316,10 +316,13 @@ static void future_features(Compiler *c, const StmtSeq *body)
                 found |= strcmp(known[j], name) == 0;
             if (strcmp(name, "annotations") == 0)
                 c->future_annotations = true;
+            AstPos pos = s->pos;
+            pos.end_line = pos.line;
+            pos.end_col = UINT32_MAX; /* unknown */
             if (strcmp(name, "braces") == 0)
-                ou_c_error(c, s->pos, "not a chance");
+                ou_c_error(c, pos, "not a chance");
             else if (!found)
-                ou_c_error(c, s->pos, "future feature %s is not defined", name);
+                ou_c_error(c, pos, "future feature %s is not defined", name);
         }
         c->future_line = s->pos.line;
     }

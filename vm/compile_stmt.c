@@ -182,8 +182,6 @@ static void aug_assign(Compiler *c, const Stmt *s)
         }
     } else if (t->kind == EXPR_Attribute) {
         Str *name = cname(c, t->Attribute.attr);
-        if (ou_forbidden(c, name, t->pos, CTX_Store))
-            return;
         int o = ou_operand_before(c, t->Attribute.value, value), v = copy_of(c, o);
         c->loc = ou_attr_pos(t, t->pos);
         int r = is_temp(v) ? v : ou_push(c);
@@ -215,6 +213,10 @@ static void ann_assign(Compiler *c, const Stmt *s)
     const Expr *t = s->AnnAssign.target, *a = s->AnnAssign.annotation;
     int base = c->unit->top;
     bool in_namespace = c->scope->kind == SCOPE_MODULE || c->scope->kind == SCOPE_CLASS;
+    if (t->kind == EXPR_Name && ou_forbidden(c, cname(c, t->Name.id), s->AnnAssign.value ? t->pos : s->pos, CTX_Store))
+        return;
+    if (t->kind == EXPR_Attribute && ou_forbidden(c, cname(c, t->Attribute.attr), s->AnnAssign.value ? t->pos : s->pos, CTX_Store))
+        return;
     if (s->AnnAssign.value) {
         int r = ou_plain_local(c, t);
         if (r != NONE)
@@ -226,8 +228,6 @@ static void ann_assign(Compiler *c, const Stmt *s)
     c->loc = s->pos;
     if (t->kind == EXPR_Name) {
         Str *name = cname(c, t->Name.id);
-        if (ou_forbidden(c, name, t->pos, CTX_Store))
-            return;
         if (s->AnnAssign.simple && in_namespace) {
             int v = TEMP0 + c->unit->top;
             ou_annotation(c, a);
@@ -239,8 +239,6 @@ static void ann_assign(Compiler *c, const Stmt *s)
             return;
         }
     } else if (t->kind == EXPR_Attribute) {
-        if (ou_forbidden(c, cname(c, t->Attribute.attr), t->pos, CTX_Store))
-            return;
         if (!s->AnnAssign.value)
             ou_effect_expr(c, t->Attribute.value);
     } else if (t->kind == EXPR_Subscript && !s->AnnAssign.value) {
@@ -265,8 +263,7 @@ static void delete(Compiler *c, const Expr *t)
     case EXPR_Attribute: {
         int o = ou_operand(c, t->Attribute.value);
         c->loc = ou_attr_pos(t, t->pos);
-        if (!ou_forbidden(c, cname(c, t->Attribute.attr), t->pos, CTX_Del))
-            ou_emit_site(c, OP_DELATTR, o, 0, 0, 0, cname(c, t->Attribute.attr));
+        ou_emit_site(c, OP_DELATTR, o, 0, 0, 0, cname(c, t->Attribute.attr));
         break;
     }
     case EXPR_Subscript: {

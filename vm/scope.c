@@ -218,7 +218,7 @@ static void walrus_in_comp(Compiler *c, const Expr *target)
                        "assignment expression within a comprehension cannot be used within the definition of a generic");
             return;
         case SCOPE_TYPEVALUE:
-            ou_c_error(c, target->pos, "assignment expression within a comprehension cannot be used within %s", s->type_what);
+            ou_c_error(c, target->pos, "assignment expression within a comprehension cannot be used in %s", s->type_what);
             return;
         default:
             s->has_walrus = true;
@@ -653,7 +653,7 @@ static void global_stmt(Compiler *c, const IdSeq *names, bool is_global, AstPos 
             ou_c_error(c, pos, "name '%Q' is used prior to %s declaration", n, what);
         else if (f & DEF_ANNOT)
             ou_c_error(c, pos, "annotated name '%Q' can't be %s", n, what);
-        else if (f & (DEF_LOCAL | DEF_IMPORT))
+        else if (f & DEF_LOCAL)
             ou_c_error(c, pos, "name '%Q' is assigned to before %s declaration", n, what);
         add_def(c, c->scope, n, is_global ? DEF_GLOBAL : DEF_NONLOCAL, pos);
     }
