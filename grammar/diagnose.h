@@ -1,5 +1,5 @@
 /* Finding out what is wrong with a line that the grammar refused, in CPython's words.
- * Used by diagnose.c (lines, statements) and diagnose_expr.c (expressions) only. Both walk the tokens of one logical line by
+ * Used by diagnose.c (the place), diagnose_stmt.c and diagnose_expr.c only. The latter walk the tokens of one logical line by
  * recursive descent with backtracking, in the order in which CPython's second parse tries its alternatives; a function
  * returns whether it matched and moves d->i, and d->raised stops everything. Nothing here builds a tree. */
 #ifndef OU_DIAGNOSE_H
@@ -45,7 +45,10 @@ bool ou_diag_raise_here(Diag *d, const char *msg); /* at the token that stopped 
 bool ou_diag_is(const Diag *d, uint32_t i, const char *name); /* token i is this NAME */
 const char *ou_diag_name(const Node *n);           /* "function call" */
 /* Parses a node for real and raises if it is no target: "cannot assign to ..." */
+bool ou_diag_is_target(Diag *d, const Node *n, TargetKind kind);
 bool ou_diag_target(Diag *d, const Node *n, TargetKind kind);
+
+void ou_diag_statement(Diag *d);
 
 bool ou_diag_accept(Diag *d, int kind);
 bool ou_diag_expression(Diag *d, Node *n);

@@ -9,6 +9,7 @@
 
 #include "grammar/grammar.h"
 #include "runtime/base/unicode.h"
+#include "runtime/base/utf8.h"
 
 /* ---- errors ---- */
 
@@ -267,22 +268,6 @@ tabs:
 
 /* ---- names and numbers ---- */
 
-/* The text is valid UTF-8, but for surrogates that were let through. */
-static const uchar *decode(const uchar *p, uint32_t *cp)
-{
-    uint32_t c = *p;
-    if (c < 0x80) {
-        *cp = c;
-        return p + 1;
-    }
-    int more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1;
-    c &= 0x3Fu >> more;
-    while (more--)
-        c = (c << 6) | (*++p & 0x3F);
-    *cp = c;
-    return p + 1;
-}
-
 static bool is_name_char(uchar c)
 {
     return c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c >= 128;
@@ -296,7 +281,9 @@ static void lex_unicode_name(Lexer *lx, Tok *t, const uchar *start)
         e++;
     for (const uchar *p = start; p < e;) {
         uint32_t c;
-        const uchar *next = decode(p, &c);
+        const char *q = (const char *)p;
+        c = utf8_next(&q);
+        const uchar *next = (const uchar *)q;
         if (p == start ? !ou_uni_is_id_start(c) : !ou_uni_is_id_continue(c)) {
             lx->cur = next;
             if (ou_uni_is_printable(c))
@@ -348,7 +335,8 @@ static bool after_number(Lexer *lx, Tok *t, const uchar *start, const uchar *p, 
     if (is_name_char(*p)) {
         if (*p >= 128) { /* a wrong character is told about first */
             uint32_t c;
-            decode(p, &c);
+            const char *q = (const char *)p;
+            c = utf8_next(&q);
             if (!ou_uni_is_id_continue(c)) {
                 lex_unicode_name(lx, t, p);
                 return true;

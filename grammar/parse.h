@@ -45,9 +45,6 @@ AstMod *ou_parse(Arena *a, const char *src, size_t n, ParseMode mode, uint32_t f
 AstMod *ou_parse_warn(Arena *a, const char *src, size_t n, ParseMode mode, uint32_t flags, ParseWarnFn warn, void *ud,
                       ParseError *err);
 
-/* The code point that a name of \N{...} stands for, or -1. Defined elsewhere once a table exists. */
-int32_t ou_unicode_name_lookup(const char *name, size_t n);
-
 /* Appends ast.dump(tree) as CPython 3.13 prints it to a sink; with positions it is
  * ast.dump(tree, include_attributes=True). False when the sink refused. */
 typedef bool (*AstDumpFn)(void *ud, const char *s, size_t n);

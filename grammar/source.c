@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grammar/lexer.h"
+#include "runtime/base/utf8.h"
 
 static bool plain_error(ParseError *err, const char *msg)
 {
@@ -86,54 +87,37 @@ static Encoding find_cookie(const char *s, size_t n, const char **name, size_t *
     return ENC_UTF8;
 }
 
-/* Length of the well-formed sequence at p, or 0 with the reason; surrogates pass if [surrogates]. */
-static size_t utf8_length(const uchar *p, const uchar *end, bool surrogates, const char **why)
+static bool is_surrogate(const uchar *p, const uchar *end)
 {
-    uchar c = *p;
-    size_t n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-    *why = "invalid start byte";
-    if (n < 2)
-        return n;
-    *why = "invalid continuation byte";
-    uchar low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80, high = c == 0xED && !surrogates ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-    for (size_t i = 1; i < n; i++) {
-        if (p + i >= end) {
-            *why = "unexpected end of data";
-            return 0;
-        }
-        if (p[i] < (i == 1 ? low : 0x80) || p[i] > (i == 1 ? high : 0xBF))
-            return 0;
-    }
-    return n;
+    return end - p >= 3 && p[0] == 0xED && p[1] >= 0xA0 && p[1] <= 0xBF && (p[2] & 0xC0) == 0x80;
 }
 
 static bool check_utf8(Lexer *lx, uint32_t flags)
 {
     const uchar *p = lx->src;
-    while (p < lx->end) {
-        uint64_t w;
-        while (lx->end - p >= 8 && (memcpy(&w, p, 8), !(w & 0x8080808080808080u)))
-            p += 8;
-        if (p >= lx->end)
-            break;
-        const char *why;
-        size_t n = utf8_length(p, lx->end, flags & PARSE_SURROGATES, &why);
-        if (!n) {
-            uint32_t line = 1;
-            const uchar *start = lx->src;
-            for (const uchar *q = start; q < p; q++)
-                if (*q == '\n') {
-                    line++;
-                    start = q + 1;
-                }
-            ou_lex_error(lx, PARSE_SYNTAX, line, start, p, NULL,
-                         "(unicode error) 'utf-8' codec can't decode byte 0x%02x in position %d: %s", *p,
-                         (int)(p - start), why);
-            lx->err->text = NULL; /* it is no text */
-            lx->err->text_len = 0;
-            return false;
+    size_t at;
+    while (!ou_utf8_check((const char *)p, (size_t)(lx->end - p), NULL, &at)) {
+        p += at;
+        if ((flags & PARSE_SURROGATES) && is_surrogate(p, lx->end)) {
+            p += 3;
+            continue;
         }
-        p += n;
+        uint32_t cp, line = 1;
+        int bad;
+        const char *why = "invalid start byte";
+        ou_utf8_decode((const char *)p, (size_t)(lx->end - p), &cp, &bad, &why);
+        const uchar *start = lx->src;
+        for (const uchar *q = start; q < p; q++)
+            if (*q == '\n') {
+                line++;
+                start = q + 1;
+            }
+        ou_lex_error(lx, PARSE_SYNTAX, line, start, p, NULL,
+                     "(unicode error) 'utf-8' codec can't decode byte 0x%02x in position %d: %s", *p,
+                     (int)(p - start), why);
+        lx->err->text = NULL; /* it is no text */
+        lx->err->text_len = 0;
+        return false;
     }
     return true;
 }

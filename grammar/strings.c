@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "runtime/base/numtext.h"
+#include "runtime/base/unicode.h"
+#include "runtime/base/utf8.h"
 
 /* ---- numbers ---- */
 
@@ -107,26 +109,6 @@ static int hex_value(uchar c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-static char *put_utf8(char *o, uint32_t c)
-{
-    if (c < 0x80)
-        *o++ = (char)c;
-    else if (c < 0x800) {
-        *o++ = (char)(0xC0 | c >> 6);
-        *o++ = (char)(0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        *o++ = (char)(0xE0 | c >> 12);
-        *o++ = (char)(0x80 | (c >> 6 & 63));
-        *o++ = (char)(0x80 | (c & 63));
-    } else {
-        *o++ = (char)(0xF0 | c >> 18);
-        *o++ = (char)(0x80 | (c >> 12 & 63));
-        *o++ = (char)(0x80 | (c >> 6 & 63));
-        *o++ = (char)(0x80 | (c & 63));
-    }
-    return o;
-}
-
 /* \N{...}, \xXX, \uXXXX, \UXXXXXXXX; *ps stands behind the letter, [from] at the backslash. */
 static bool wide_escape(Decoder *d, const uchar *from, const uchar **ps, const uchar *e, uint32_t *out)
 {
@@ -140,10 +122,10 @@ static bool wide_escape(Decoder *d, const uchar *from, const uchar **ps, const u
             close++;
         if (close >= e || close == s)
             return bad_escape(d, from, close, "malformed \\N character escape");
-        int32_t c = ou_unicode_name_lookup((const char *)s, (size_t)(close - s));
-        if (c < 0)
+        uint32_t c[4];
+        if (ou_uni_lookup((const char *)s, (size_t)(close - s), c) != 1)
             return bad_escape(d, from, close + 1, "unknown Unicode character name");
-        *out = (uint32_t)c;
+        *out = c[0];
         *ps = close + 1;
         return true;
     }
@@ -194,7 +176,7 @@ static char *decode_escapes(Decoder *d, const uchar *s, const uchar *e, char *o,
             if (bytes)
                 *o++ = (char)v;
             else
-                o = put_utf8(o, v);
+                o += utf8_put(o, v);
         } else if (c == 'x' && bytes) {
             if (e - s < 2 || hex_value(s[0]) < 0 || hex_value(s[1]) < 0) {
                 ou_build_fail(d->p, PARSE_SYNTAX, d->tok.pos, "(value error) invalid \\x escape at position %d",
@@ -207,7 +189,7 @@ static char *decode_escapes(Decoder *d, const uchar *s, const uchar *e, char *o,
             uint32_t v = 0;
             if (!wide_escape(d, from, &s, e, &v))
                 return NULL;
-            o = put_utf8(o, v);
+            o += utf8_put(o, v);
         } else {
             if (c < 0x80) {
                 char msg[64];
