@@ -437,7 +437,8 @@ Value ou_call(VM *vm, Value f, const Value *args, int n, Tuple *kwnames)
         if (!in)
             return ou_raise_memory(vm);
         in[0] = m->self;
-        memcpy(in + 1, args, total * sizeof(Value));
+        if (total)
+            memcpy(in + 1, args, total * sizeof(Value));
         retain(f);
         Value v = ou_call(vm, m->func, in, n + 1, kwnames);
         release(vm, f);

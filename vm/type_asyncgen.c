@@ -54,7 +54,7 @@ static Value agen_asend(VM *vm, const Value *args, int n)
 }
 static Value agen_athrow(VM *vm, const Value *args, int n)
 {
-    Value exc = ou_throw_args(vm, args + 1, n);
+    Value exc = ou_throw_args(vm, args + 1, n - 1);
     if (exc == V_NULL)
         return V_NULL;
     Value a = make_awaitable(vm, T_ASYNC_GEN_ATHROW, args[0], exc);
@@ -141,7 +141,7 @@ static Value asend_throw(VM *vm, const Value *args, int n)
         a->state = AG_ITER;
         g->flags |= GEN_F_AG_RUNNING;
     }
-    Value exc = ou_throw_args(vm, args + 1, n), v = V_NULL;
+    Value exc = ou_throw_args(vm, args + 1, n - 1), v = V_NULL;
     if (exc == V_NULL)
         return V_NULL;
     GenResult r = ou_gen_throw(vm, g, exc, &v);
@@ -271,7 +271,7 @@ static Value athrow_throw(VM *vm, const Value *args, int n)
         a->state = AG_ITER;
         g->flags |= GEN_F_AG_RUNNING;
     }
-    Value exc = ou_throw_args(vm, args + 1, n), v = V_NULL;
+    Value exc = ou_throw_args(vm, args + 1, n - 1), v = V_NULL;
     if (exc == V_NULL)
         return V_NULL;
     GenResult r = ou_gen_throw(vm, g, exc, &v);
@@ -429,7 +429,7 @@ static Value anext_send(VM *vm, const Value *args, int n)
 }
 static Value anext_throw(VM *vm, const Value *args, int n)
 {
-    Value exc = ou_throw_args(vm, args + 1, n);
+    Value exc = ou_throw_args(vm, args + 1, n - 1);
     if (exc == V_NULL)
         return V_NULL;
     Value v = anext_step(vm, args[0], V_NULL, exc);

@@ -215,7 +215,7 @@ Value ou_throw_args(VM *vm, const Value *args, int n)
 
 static Value gen_throw(VM *vm, const Value *args, int n)
 {
-    Value exc = ou_throw_args(vm, args + 1, n), v;
+    Value exc = ou_throw_args(vm, args + 1, n - 1), v;
     if (exc == V_NULL)
         return V_NULL;
     GenResult r = ou_gen_throw(vm, as_gen(args[0]), exc, &v);
@@ -413,7 +413,7 @@ static Value wrapper_send(VM *vm, const Value *args, int n)
 }
 static Value wrapper_throw(VM *vm, const Value *args, int n)
 {
-    Value exc = ou_throw_args(vm, args + 1, n), v;
+    Value exc = ou_throw_args(vm, args + 1, n - 1), v;
     if (exc == V_NULL)
         return V_NULL;
     GenResult r = ou_leaf_step(vm, ((CoroWrapper *)v_obj(args[0]))->coro, V_NULL, exc, &v);
@@ -507,7 +507,7 @@ static Value native_send(VM *vm, const Value *args, int n)
 }
 static Value native_throw(VM *vm, const Value *args, int n)
 {
-    Value exc = ou_throw_args(vm, args + 1, n), v;
+    Value exc = ou_throw_args(vm, args + 1, n - 1), v;
     if (exc == V_NULL)
         return V_NULL;
     GenResult r = ou_leaf_step(vm, args[0], V_NULL, exc, &v);

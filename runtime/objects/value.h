@@ -50,7 +50,7 @@ static inline bool is_bool(Value v) { return (v | 0x0C) == 0x0E && v != V_NOTIMP
 static inline Obj *v_obj(Value v) { return (Obj *)(uintptr_t)v; }
 static inline Value v_of(const void *o) { return (Value)(uintptr_t)o; }
 static inline int64_t v_small(Value v) { return (int64_t)(v - V_INT0); }
-static inline bool fits_small(int64_t i) { return (uint64_t)(i - SMALL_MIN) < (UINT64_C(1) << 49); }
+static inline bool fits_small(int64_t i) { return (uint64_t)i - (uint64_t)SMALL_MIN < (UINT64_C(1) << 49); }
 static inline Value v_smallint(int64_t i) { return (Value)i + V_INT0; } /* i must fit */
 static inline Value v_bool(bool b) { return b ? V_TRUE : V_FALSE; }
 
