@@ -44,14 +44,17 @@ def natives():
 
 class Finder:
     """Finds stdlib/NAME.script and stdlib/NAME/__init__.script before CPython's own."""
+    import importlib.util
+    import os
+    make_spec = staticmethod(importlib.util.spec_from_loader)
+    exists = staticmethod(os.path.exists)
+    open = staticmethod(open)
 
     def find_spec(self, name, path=None, target=None):
-        import importlib.util
-        import os
         stem = ROOT + "/" + name.replace(".", "/")
         for file, is_package in ((stem + "/__init__.script", True), (stem + ".script", False)):
-            if os.path.exists(file) and not name.startswith("asyncio"):
-                spec = importlib.util.spec_from_loader(name, self, origin=file, is_package=is_package)
+            if self.exists(file) and name.partition(".")[0] not in ("asyncio", "re"):
+                spec = self.make_spec(name, self, origin=file, is_package=is_package)
                 if is_package:
                     spec.submodule_search_locations = [stem]
                 return spec
@@ -63,7 +66,7 @@ class Finder:
     def exec_module(self, module):
         file = module.__spec__.origin
         module.__file__ = file
-        with open(file, encoding="utf-8") as f:
+        with self.open(file, encoding="utf-8") as f:
             exec(compile(f.read(), file, "exec"), module.__dict__)
 
 
