@@ -65,6 +65,3 @@ Value ou_fs_name(VM *vm, const FsPath *like, const char *p)
     size_t n = strlen(p);
     return like->is_bytes ? ou_bytes_new(vm, p, n) : ou_fs_decode(vm, p, n);
 }
-
-void ou_blocking_begin(VM *vm) { (void)vm; }
-void ou_blocking_end(VM *vm) { (void)vm; }

@@ -2,6 +2,7 @@
 #ifndef OU_STDLIB_FSPATH_H
 #define OU_STDLIB_FSPATH_H
 
+#include "runtime/loop/threads.h" /* ou_blocking_begin, ou_blocking_end: around system calls that may block */
 #include "stdlib/stdlib.h"
 
 typedef struct FsPath {
@@ -15,9 +16,5 @@ void ou_fspath_done(VM *vm, FsPath *p);
 Value ou_fspath(VM *vm, Value v);                             /* os.fspath */
 Value ou_fs_decode(VM *vm, const char *p, size_t n);          /* str by surrogateescape */
 Value ou_fs_name(VM *vm, const FsPath *like, const char *p);  /* str or bytes, as the path was given */
-
-/* Around a system call that may block: other threads of the VM may run meanwhile. Nothing of the VM may be touched between. */
-void ou_blocking_begin(VM *vm);
-void ou_blocking_end(VM *vm);
 
 #endif

@@ -86,6 +86,18 @@ static Value best_match(VM *vm, List *names, Str *wrong)
     return best;
 }
 
+Str *ou_suggest_tuple(VM *vm, Str *wrong, Tuple *names, unsigned from, unsigned to)
+{
+    Value list = to > from ? ou_list_of(vm, names->items + from, to - from) : V_NULL;
+    if (list == V_NULL) {
+        ou_exc_clear(vm);
+        return NULL;
+    }
+    Value best = best_match(vm, as_list(list), wrong);
+    release(vm, list); /* names keeps the string */
+    return best == V_NONE ? NULL : as_str(best);
+}
+
 static bool add_tuple(VM *vm, List *l, Tuple *t)
 {
     for (uint32_t i = 0; t && i < t->n; i++) {
