@@ -68,6 +68,9 @@ class Finder:
         module.__file__ = file
         with self.open(file, encoding="utf-8") as f:
             exec(compile(f.read(), file, "exec"), module.__dict__)
+        if module.__name__ == "os":
+            # Modules of CPython that have no .script want this.
+            module._get_exports_list = lambda m: list(getattr(m, "__all__", ()))
 
 
 def install():
