@@ -2,6 +2,7 @@
  * Entry points: ou_native_module_find and ou_native_module_make for the importer, ou_module_* for the modules. */
 #include "runtime/objects/import.h"
 #include "stdlib/stdlib.h"
+#include "vm/call.h"
 
 #define MODULE(id, name, caps) {name, ou_mod_##id, caps},
 const NativeModule ou_native_modules[MOD_COUNT] = {
@@ -80,6 +81,21 @@ Type *ou_module_type(VM *vm, Module *m, const TypeDef *def, Type *base)
     return ok ? t : NULL;
 }
 
+Value ou_error_class(VM *vm, const char *dotted, TypeId base)
+{
+    const char *dot = strrchr(dotted, '.');
+    Value name = ou_str_c(vm, dot + 1), module = ou_str_new(vm, dotted, (size_t)(dot - dotted)), ns = ou_dict_new(vm);
+    Value parent = v_of(ou_builtin(vm, base)), bases = ou_tuple_of(vm, &parent, 1), cls = V_NULL;
+    if (name != V_NULL && module != V_NULL && ns != V_NULL && bases != V_NULL &&
+        ou_dict_set_str(vm, as_dict(ns), name_of(vm, N_DU_module), module))
+        cls = ou_call3(vm, v_of(ou_builtin(vm, T_TYPE)), name, bases, ns);
+    xrelease(vm, name);
+    xrelease(vm, module);
+    xrelease(vm, ns);
+    xrelease(vm, bases);
+    return cls;
+}
+
 bool ou_module_builtin_type(VM *vm, Module *m, const char *name, TypeId id)
 {
     return ou_dict_set_c(vm, m->dict, name, v_of(ou_builtin(vm, id)));
@@ -108,7 +124,8 @@ void *ou_module_record(VM *vm, NativeModuleId id, size_t size)
 static int owned_values(int id)
 {
     switch (id) {
-    case MOD__collections: case MOD__functools: case MOD__io: case MOD_atexit: case MOD_time: return 1;
+    case MOD__collections: case MOD__functools: case MOD__re: case MOD__struct:  case MOD__io: case MOD_atexit: case MOD_time: return 1;
+    case MOD_binascii: return 2;
     case MOD__warnings: return 3;
     default: return 0;
     }

@@ -43,6 +43,8 @@ bool ou_module_int(VM *vm, Module *m, const char *name, int64_t i);
 bool ou_module_str(VM *vm, Module *m, const char *name, const char *s);
 /* Makes the type (base NULL: object), adds it under its name (what follows the last dot) and returns it borrowed; NULL on failure. */
 Type *ou_module_type(VM *vm, Module *m, const TypeDef *def, Type *base);
+/* An exception class "module.name" over a built-in one, owned. */
+Value ou_error_class(VM *vm, const char *dotted, TypeId base);
 bool ou_module_builtin_type(VM *vm, Module *m, const char *name, TypeId id);
 /* A per-VM record of a native module, zeroed, made on first use and freed with the VM; NULL: no memory (raised). */
 void *ou_module_record(VM *vm, NativeModuleId id, size_t size);
