@@ -39,6 +39,8 @@ void *ou_new(VM *vm, Type *t, size_t extra)
         Tail *tail = tail_of(t, o);
         tail->slots = t->tail > 0 ? (Value *)(tail + 1) : NULL;
         tail->cap = tail->inline_cap = cap;
+        if (root->dict_mode)
+            tail->slots[0] = V_UNBOUND; /* the dict, until somebody asks for it */
         if (t->nslots) {
             if (t->nslots > cap) {
                 tail->slots = ou_alloc(&vm->heap, t->nslots * sizeof(Value));

@@ -134,6 +134,11 @@ Shape *ou_shape_root(VM *vm, Type *t)
     if (t->root)
         return t->root;
     Shape *s = new_shape(vm, t, NULL, NULL, t->id < T_COUNT);
+    if (s && t->id < T_COUNT && t->tail) {
+        /* A function is recognised by its shape id, with attributes or without: built-in types begin in dict mode. */
+        s->dict_mode = true;
+        t->dict_shape = s;
+    }
     for (uint32_t i = 0; s && i < t->nslots; i++) {
         Shape *wider = new_shape(vm, t, s, slot_key(vm, t, i), false);
         vm->shapes[s->id] = NULL;

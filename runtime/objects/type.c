@@ -50,6 +50,7 @@ static void place_tail(Type *t)
             t->tail = -(int32_t)(sizeof(Tail) + ((t->flags & TF_GC) ? sizeof(GcHead) : 0));
         else
             t->tail = (int32_t)((t->size + 7u) & ~7u);
+        t->inline_cap = t->tail > 0; /* for the dict, see ou_shape_root */
     }
 }
 
