@@ -14,6 +14,7 @@ typedef struct Diag {
     uint32_t n, i;
     uint32_t far;  /* the furthest token looked at */
     int depth;     /* of recursion */
+    uint32_t steps; /* expressions tried */
     bool raised;   /* the error is found and stands in p->err */
     bool quiet;    /* do not look for errors, only for extents */
 } Diag;

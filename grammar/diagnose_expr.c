@@ -1,10 +1,11 @@
 /* Expressions of a refused line: where CPython's parser would stop, and with which message.
- * Entry points: those of diagnose.h. Recursion is bounded: too deep an expression is given up and "invalid syntax" stands. */
+ * Entry points: those of diagnose.h. Recursion and work are bounded: beyond, the search is given up and
+ * "invalid syntax" stands. */
 #include "grammar/diagnose.h"
 
 #include <string.h>
 
-enum { MAX_DEPTH = 2000 };
+enum { MAX_DEPTH = 2000, MAX_STEPS = 20000000 };
 
 #define kind_at(d) ou_diag_kind(d)
 #define accept(d, kind) ou_diag_accept(d, kind)
@@ -19,7 +20,7 @@ bool ou_diag_accept(Diag *d, int kind)
 
 static bool enter(Diag *d)
 {
-    if (d->raised || d->depth >= MAX_DEPTH)
+    if (d->raised || d->depth >= MAX_DEPTH || ++d->steps > MAX_STEPS)
         return false;
     d->depth++;
     return true;
@@ -246,7 +247,7 @@ static bool dict_or_set(Diag *d, Node *n)
                 return false;
         } else {
             /* A later key is first tried as it stands, so that `c d` lacks a colon, not a comma. */
-            if (!(items && quietly(d, ou_diag_expression, &e)) && !ou_diag_expression(d, &e))
+            if (!(items && !d->quiet && quietly(d, ou_diag_expression, &e)) && !ou_diag_expression(d, &e))
                 return false;
             if (!items && kind_at(d) == TK_ASSIGN) {
                 d->i = s;
