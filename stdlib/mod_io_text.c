@@ -30,7 +30,7 @@ bool ou_io_newline(VM *vm, Value v, uint8_t *out)
             return true;
         }
     }
-    ou_raise(vm, E_VALUE, "illegal newline value: %R", v);
+    ou_raise(vm, E_VALUE, "illegal newline value: %S", v);
     return false;
 }
 
@@ -471,6 +471,7 @@ static bool decode_chunk(VM *vm, TextFile *f, const uint8_t *p, size_t n, bool f
 /* 1 got something, 0 end, -1 raised. all: everything that is left. */
 static int more_text(VM *vm, TextFile *f, bool all)
 {
+    size_t before = f->text_end - f->text_pos;
     if (f->native && !all && f->codec != CODEC_OTHER) {
         ByteFile *b = f->native;
         if (b->pos == b->end || b->writing) {
@@ -480,7 +481,7 @@ static int more_text(VM *vm, TextFile *f, bool all)
         }
         size_t n = b->writing ? 0 : b->end - b->pos;
         if (n == 0)
-            return decode_chunk(vm, f, NULL, 0, true) ? (f->text_end > f->text_pos) : -1;
+            return decode_chunk(vm, f, NULL, 0, true) ? f->text_end - f->text_pos > before : -1;
         const uint8_t *p = b->buf + b->pos;
         b->pos = b->end; /* decoding cannot touch the byte buffer */
         return decode_chunk(vm, f, p, n, false) ? 1 : -1;
@@ -504,7 +505,7 @@ static int more_text(VM *vm, TextFile *f, bool all)
     bool ok = decode_chunk(vm, f, b.p, got, whole || got == 0);
     ou_buffer_release(vm, &b);
     release(vm, chunk);
-    return !ok ? -1 : f->text_end > f->text_pos || (got > 0 && !whole);
+    return !ok ? -1 : f->text_end - f->text_pos > before || (got > 0 && !whole);
 }
 
 static bool check_readable(VM *vm, TextFile *f)

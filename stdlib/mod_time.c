@@ -354,13 +354,12 @@ static Value time_strftime(VM *vm, const Value *args, int n)
     if (v == V_NULL)
         return V_NULL;
     bool ok = tm_arg(vm, v, "strftime", &tm) && check_tm(vm, &tm);
-    Value zone = ok && ou_type_of(vm, v)->struct_id == T_STRUCTSEQ ? ou_getattr_c(vm, v, "tm_zone") : V_NULL;
-    ou_exc_clear(vm);
+    Value zone = V_NULL;
+    if (ok && ou_type_of(vm, v)->struct_id == T_STRUCTSEQ && (zone = ou_getattr_c(vm, v, "tm_zone")) == V_NULL)
+        ou_exc_clear(vm);
     release(vm, v);
-    if (!ok) {
-        xrelease(vm, zone);
-        return vm->exc != V_NULL ? V_NULL : ou_raise(vm, E_VALUE, "bad time tuple");
-    }
+    if (!ok)
+        return V_NULL;
     if (zone != V_NULL && is_str(zone))
         tm.tm_zone = as_str(zone)->data;
     else
