@@ -200,7 +200,10 @@ bool ou_arg_count(VM *vm, const char *fname, int n, int min, int max)
 {
     if (n >= min && (n <= max || max < 0))
         return true;
-    return count_error(vm, fname, (int)ou_sig_name_len(fname), V_NULL, n, min, max);
+    int want = n < min ? min : max;
+    ou_raise(vm, E_TYPE, "%.*s expected %s%d argument%s, got %d", (int)ou_sig_name_len(fname), fname,
+             min == max ? "" : n < min ? "at least " : "at most ", want, plural(want), n);
+    return false;
 }
 
 bool ou_no_kw(VM *vm, const char *fname, Tuple *kwnames)

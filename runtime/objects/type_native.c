@@ -422,6 +422,23 @@ static Value wrapper_self(VM *vm, Value self)
     (void)vm;
     return retain(((MethodWrapper *)v_obj(self))->self);
 }
+static Value wrapper_reduce(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    MethodWrapper *w = (MethodWrapper *)v_obj(args[0]);
+    Value name = native_name(vm, v_of(w->wrapper));
+    Value getattr = name != V_NULL && vm->builtins ? ou_dict_get_c(vm, vm->builtins, "getattr") : V_NULL;
+    if (getattr == V_NULL)
+        return name;
+    Value pair[2] = {w->self, name}, parts[2];
+    parts[0] = getattr;
+    parts[1] = ou_tuple_of(vm, pair, 2);
+    Value r = parts[1] == V_NULL ? V_NULL : ou_tuple_of(vm, parts, 2);
+    xrelease(vm, parts[1]);
+    release(vm, name);
+    return r;
+}
+static const NativeDef wrapper_methods[] = {{"__reduce__()", wrapper_reduce, NULL, 0}, {0}};
 static const GetSetDef wrapper_getset[] = {
     {"__self__", wrapper_self, NULL, NULL},         {"__name__", wrapper_name, NULL, NULL},
     {"__qualname__", wrapper_qualname, NULL, NULL}, {"__doc__", wrapper_doc, NULL, NULL},
@@ -434,6 +451,7 @@ const TypeDef ou_type_method_wrapper = {
     .flags = TF_GC,
     .slots = {.dealloc = wrapper_dealloc, .traverse = wrapper_traverse, .repr = wrapper_repr, .call = wrapper_call,
               .compare = wrapper_compare, .hash = wrapper_hash},
+    .methods = wrapper_methods,
     .getset = wrapper_getset,
 };
 
@@ -577,7 +595,7 @@ static bool member_set(VM *vm, Value self, Value obj, Value v)
     }
     Value *place = &tail_of(ou_type_of(vm, obj), v_obj(obj))->slots[m->index];
     if (v == V_NULL && *place == V_UNBOUND) {
-        ou_raise_attr(vm, obj, m->name);
+        ou_raise(vm, E_ATTRIBUTE, "%Q", m->name);
         return false;
     }
     set_owned(vm, place, v == V_NULL ? V_UNBOUND : retain(v));

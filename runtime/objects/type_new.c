@@ -351,6 +351,10 @@ static bool fill_namespace(VM *vm, Type *t)
         if (m != V_NULL && !ou_dict_set_str(vm, d, vm->names[N_DU_module], m))
             return false;
     }
+    /* Equality without a hash of its own makes instances unhashable. */
+    if (ou_dict_get_str(vm, d, vm->names[N_DU_eq]) != V_NULL && ou_dict_get_str(vm, d, vm->names[N_DU_hash]) == V_NULL &&
+        !ou_dict_set_str(vm, d, vm->names[N_DU_hash], V_NONE))
+        return false;
     return wrap_implicit(vm, d, vm->names[N_DU_new], true) && wrap_implicit(vm, d, vm->names[N_DU_init_subclass], false) &&
            wrap_implicit(vm, d, vm->names[N_DU_class_getitem], false);
 }

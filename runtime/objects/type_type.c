@@ -516,8 +516,13 @@ Value ou_type_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
     Type *t = (Type *)v_obj(self);
     if (t->id == T_TYPE && n == 1 && !(kwnames && kwnames->n))
         return retain(v_of(ou_type_of(vm, args[0])));
-    if (!t->slots.make)
-        return ou_raise(vm, E_TYPE, "cannot create '%.100N' instances", t);
+    if (!t->slots.make) {
+        Value name = t->def ? ou_str_c(vm, t->def->name) : ou_type_display(vm, t);
+        if (name != V_NULL)
+            ou_raise(vm, E_TYPE, "cannot create '%.100U' instances", name);
+        xrelease(vm, name);
+        return V_NULL;
+    }
     Value o = t->slots.make(vm, t, args, n, kwnames);
     if (o == V_NULL)
         return V_NULL;
@@ -536,7 +541,7 @@ Value ou_type_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
     if (cls->id == T_TYPE && n == 1 && !(kwnames && kwnames->n))
         return retain(v_of(ou_type_of(vm, args[0])));
     if (n != 3)
-        return cls->id == T_TYPE && n != 2 ? ou_raise(vm, E_TYPE, "type() takes 1 or 3 arguments")
+        return cls->id == T_TYPE ? ou_raise(vm, E_TYPE, "type() takes 1 or 3 arguments")
                                  : ou_raise(vm, E_TYPE, "type.__new__() takes exactly 3 arguments (%d given)", n);
     if (!ou_is_a(vm, args[0], T_STR))
         return ou_raise(vm, E_TYPE, "type.__new__() argument 1 must be str, not %T", args[0]);
