@@ -71,7 +71,7 @@ static void test_errors(void)
     CHECK(refuses("x = (]", "closing parenthesis ']' does not match opening parenthesis '('", 1, 6));
     CHECK(refuses("if x\n  pass", "expected ':'", 1, 5));
     CHECK(refuses("if x:\npass", "expected an indented block after 'if' statement on line 1", 2, 1));
-    CHECK(refuses("  x", "unexpected indent", 1, 3));
+    CHECK(refuses("  x", "unexpected indent", 1, 2));
     CHECK(refuses("x = 'abc", "unterminated string literal (detected at line 1)", 1, 5));
     CHECK(refuses("1 = x", "cannot assign to literal here. Maybe you meant '==' instead of '='?", 1, 1));
     CHECK(refuses("f() += 1", "'function call' is an illegal expression for augmented assignment", 1, 1));
