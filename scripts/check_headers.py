@@ -3,7 +3,7 @@
 
     check_headers.py [BUILD]
 
-A header meant to be included several times (an X-macro list) is named *.def, a generated table for one .c file *_data.h; they are not checked.
+A header meant to be included several times (an X-macro list) is named *.def, and a generated table says so at its top; they are not checked.
 """
 import os
 import subprocess
@@ -29,7 +29,7 @@ def main():
     include = ["-I", str(ROOT), "-I", str(build)]
     # An unused static inline function of a header is no fault of the header.
     jobs = [([cc, "-std=c11", "-x", "c"] + WARN + ["-Wno-unused-function"] + include, str(p.relative_to(ROOT)))
-            for f in FOLDERS for p in sorted((ROOT / f).rglob("*.h")) if not p.name.endswith("_data.h")]
+            for f in FOLDERS for p in sorted((ROOT / f).rglob("*.h")) if "enerated" not in p.read_text()[:300]]
     public = "runtime/api/ouro.h"
     if (ROOT / public).exists():
         jobs.append(([cxx, "-std=c++17", "-x", "c++"] + WARN + ["-pedantic"] + include, public))
