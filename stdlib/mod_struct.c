@@ -394,8 +394,13 @@ static bool pack_all(VM *vm, const Struct *s, uint8_t *d, const Value *items)
         const Field *f = &s->fields[i];
         int64_t times = f->code == 's' || f->code == 'p' ? 1 : f->count;
         for (int64_t k = 0; k < times; k++)
-            if (!pack_item(vm, s, f, d + f->offset + k * f->size, *items++))
+            if (!pack_item(vm, s, f, d + f->offset + k * f->size, *items++)) {
+                if (ou_is_intlike(vm, items[-1]) && ou_exc_matches(vm, E_OVERFLOW)) {
+                    ou_exc_clear(vm);
+                    fail(vm, "int too large to convert");
+                }
                 return false;
+            }
     }
     return true;
 }

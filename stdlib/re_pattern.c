@@ -242,7 +242,7 @@ static bool check_ref(Parser *r, uint32_t g, const char *at)
     if (r->groups[g].w.lo == OPEN)
         return fail(r, at, "cannot refer to an open group");
     if (r->lookbehind && r->groups[g].lookbehind == r->lookbehind)
-        return fail(r, at, "cannot refer to group defined in the same lookbehind subpattern");
+        return fail(r, r->p, "cannot refer to group defined in the same lookbehind subpattern");
     return true;
 }
 
@@ -589,7 +589,7 @@ static bool parse_condition(Parser *r, const char *open, Width *w)
         }
     }
     if (g <= r->ngroups && r->lookbehind && r->groups[g].lookbehind == r->lookbehind)
-        return fail(r, from, "cannot refer to group defined in the same lookbehind subpattern");
+        return fail(r, r->p, "cannot refer to group defined in the same lookbehind subpattern");
     ou_sb_printf(r->out, "(?(%u)", (unsigned)g);
     Width no = {0, 0};
     if (!parse_branch(r, false, w))
@@ -600,7 +600,7 @@ static bool parse_condition(Parser *r, const char *open, Width *w)
         if (!parse_branch(r, false, &no))
             return false;
         if (peek(r) == '|')
-            return fail(r, r->p + 1, "conditional backref with more than two branches");
+            return fail(r, r->p, "conditional backref with more than two branches");
     }
     *w = width(w->lo < no.lo ? w->lo : no.lo, w->hi > no.hi ? w->hi : no.hi);
     return close_group(r, open);

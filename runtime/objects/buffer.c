@@ -238,7 +238,7 @@ Value ou_bytes_repr(VM *vm, View v, const char *before, const char *after)
     ou_sb_putc(&b, quote);
     for (size_t i = 0; i < v.n && !b.failed; i++) {
         uint8_t c = (uint8_t)v.p[i];
-        if (c == '\\' || c == (uint8_t)quote)
+        if (c == '\\' || c == (uint8_t)quote || (c == '\'' && *before)) /* bytearray escapes it always */
             ou_sb_printf(&b, "\\%c", c);
         else if (c == '\n')
             ou_sb_puts(&b, "\\n");

@@ -782,6 +782,9 @@ int64_t ou_by_len(VM *vm, Value self) { return (int64_t)ou_bytes_view(vm, self).
 Value ou_by_compare(VM *vm, Value a, Value b, CmpOp op)
 {
     Buffer x, y;
+    /* bytes know bytes only; what else there is compares itself with them. */
+    if (!ou_is_bytearray(vm, a) && !ou_is_bytearray(vm, b) && !(ou_is_bytes(vm, a) && ou_is_bytes(vm, b)))
+        return V_NOTIMPL;
     if (!ou_type_of(vm, a)->slots.buffer || !ou_type_of(vm, b)->slots.buffer)
         return V_NOTIMPL;
     if (!ou_buffer_get(vm, a, &x, false))
@@ -846,6 +849,8 @@ Value ou_by_mul(VM *vm, Value a, Value b)
 {
     bool swapped = !ou_is_bytes(vm, a) && !ou_is_bytearray(vm, a);
     Value seq = swapped ? b : a, count = swapped ? a : b, other;
+    if (swapped && !is_small(count) && !is_bool(count) && !ou_type_of(vm, count)->slots.to_index)
+        return V_NOTIMPL;
     int64_t n;
     int kind = ou_seq_repeat_count(vm, seq, count, a, b, &n, &other);
     if (kind != 1)

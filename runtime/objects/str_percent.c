@@ -345,8 +345,6 @@ static bool directive(Percent *f, const char *begin, const char **pp, const char
     const char *at = p;
     uint32_t c = f->bytes ? (uint8_t)*p++ : utf8_next(&p);
     *pp = p;
-    if (c == '%')
-        goto unsupported;
     Value v = next_arg(f);
     if (v == V_NULL)
         return false;

@@ -17,7 +17,7 @@ bool ou_bytearray_resize(VM *vm, ByteArray *b, size_t n)
     size_t front = (size_t)(b->data - b->start);
     if (!b->start || front + n + 1 > b->cap || n + 1 < b->cap / 4) {
         size_t cap = n + 1;
-        if (b->start && n > b->n)
+        if (b->start && b->n && n > b->n)
             cap += n / 8 + (n < 9 ? 3 : 6);
         uint8_t *p = cap > UINT32_MAX ? NULL : ou_alloc(&vm->heap, cap);
         if (!p) {
