@@ -724,8 +724,10 @@ static bool zero_arg_super(Compiler *c, const Expr *e)
         return false;
     Str *super = cname(c, e->Call.func->Name.id);
     Symbol *y = ou_scope_find(c->scope, super), *m = ou_scope_find(c->module_scope, super);
-    Symbol *k = ou_scope_find(c->scope, name_of(c->vm, N_DU_class));
-    return y && y->kind == SYM_GLOBAL && !(m && m->flags & (DEF_BOUND | DEF_GLOBAL)) && k && k->kind == SYM_FREE &&
+    Symbol *k = ou_scope_find(c->scope, name_of(c->vm, N_DU_class)), *self = c->unit->scope->first;
+    while (self && !(self->flags & DEF_PARAM))
+        self = self->next;
+    return self && !(self->flags & DEF_DELETED) && y && y->kind == SYM_GLOBAL && !(m && m->flags & (DEF_BOUND | DEF_GLOBAL)) && k && k->kind == SYM_FREE &&
            k->owner->scope->code != c->unit->scope;
 }
 
@@ -737,9 +739,8 @@ static int super_attr(Compiler *c, const Expr *e, bool for_call)
     c->loc = call->pos;
     ou_load_name(c, name_of(c->vm, N_DU_class), t);
     for (Symbol *y = c->unit->scope->first; y; y = y->next) {
-        if (!(y->flags & DEF_PARAM) || y->reg < 0 || (y->reg != 0 && !y->is_cell))
-            continue;
-        /* the first parameter in order of definition is the first argument */
+        if (!(y->flags & DEF_PARAM))
+            continue; /* the first one in order of definition is the first argument */
         if (y->is_cell) {
             ou_emit_site(c, OP_GETCELL_T, t1, y->reg, 0, 0, y->name);
         } else {
