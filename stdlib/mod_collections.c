@@ -469,7 +469,7 @@ static Value deque_remove(VM *vm, const Value *args, int n)
         }
         return V_NULL;
     }
-    if (i < 0) return ou_raise(vm, E_VALUE, "deque.remove(x): x not in deque");
+    if (i < 0) return ou_raise(vm, E_VALUE, "%R is not in deque", args[1]);
     release(vm, remove_at(d, (uint32_t)i));
     return V_NONE;
 }

@@ -228,7 +228,7 @@ static bool one_arg(VM *vm, const char *name, int n, Tuple *kwnames)
 static Value itemgetter_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     if (kw_given(kwnames) && !ou_no_kw(vm, "itemgetter", kwnames)) return V_NULL;
-    if (n < 1) return ou_raise(vm, E_TYPE, "itemgetter expected at least 1 argument, got 0");
+    if (n < 1) return ou_raise(vm, E_TYPE, "itemgetter expected 1 argument, got 0");
     return getter_new(vm, cls, ou_tuple_of(vm, args, (size_t)n), V_NULL);
 }
 
@@ -340,7 +340,7 @@ static Value split_path(VM *vm, Str *s)
 static Value attrgetter_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     if (kw_given(kwnames) && !ou_no_kw(vm, "attrgetter", kwnames)) return V_NULL;
-    if (n < 1) return ou_raise(vm, E_TYPE, "attrgetter expected at least 1 argument, got 0");
+    if (n < 1) return ou_raise(vm, E_TYPE, "attrgetter expected 1 argument, got 0");
     Value paths = ou_tuple_new(vm, (size_t)n);
     for (int i = 0; paths != V_NULL && i < n; i++) {
         Value path = V_NULL;

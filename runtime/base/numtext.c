@@ -295,7 +295,7 @@ bool ou_double_format(Heap *h, double d, char type, int precision, unsigned flag
                 p[at] = '.';
                 n++;
             }
-        } else if (type == 'g' && (flags & DBL_DOT_0) && a != 0.0 && (n = short_exponent(a, precision, flags, p)) > 0) {
+        } else if (type == 'g' && (flags & DBL_DOT_0) && (n = short_exponent(a, precision, flags, p)) > 0) {
             n = fix_point(p, n);
         } else {
             char fmt[8] = {'%'};

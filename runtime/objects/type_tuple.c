@@ -89,7 +89,8 @@ int ou_seq_repeat_count(VM *vm, Value seq, Value n, Value a, Value b, int64_t *c
             *result = f(vm, a, b);
             if (*result != V_NOTIMPL) return 2;
         }
-        ou_raise(vm, E_TYPE, "can't multiply sequence by non-int of type '%T'", n);
+        bool two = n == a && (t->flags & TF_SEQUENCE || ou_is_a(vm, n, T_STR)); /* the left one is the sequence to name */
+        ou_raise(vm, E_TYPE, "can't multiply sequence by non-int of type '%T'", two ? b : n);
         return 0;
     }
     Value v = ou_index(vm, n);
