@@ -100,7 +100,8 @@ const char *ou_expr_name(const Expr *e);             /* "function call": what CP
 void ou_build_module(Parser *p, const List *l);
 void ou_build_expression(Parser *p, Ex e);
 void ou_build_interactive(Parser *p, List l);
-void ou_build_too_many(Parser *p);
+void ou_build_too_many(Parser *p, List first, const Stmt *next);
+bool ou_build_is_compound(const Stmt *s);
 StmtSeq ou_build_block(Parser *p, List l);
 Stmt *ou_build_expr_stmt(Parser *p, Ex e);
 List ou_build_first_target(Parser *p, Ex e);

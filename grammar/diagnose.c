@@ -360,6 +360,12 @@ static void move_from_end(Parser *p)
     t->pos.col = t->pos.end_col = (uint32_t)(e - s);
 }
 
+/* Whether there is a token at all; comments are none. */
+static bool has_text(const Parser *p)
+{
+    return p->end_line > 0;
+}
+
 static bool inside_fstring(const Diag *d, uint32_t at)
 {
     int depth = 0;
@@ -380,7 +386,7 @@ static void diagnose(Diag *d, Context *c, ParseError plain, bool bad_token)
     bool at_end = look.kind == TK_END, at_start = bad_token && (at_end || look.start == d->t[0].start);
     Lexer after = p->lx; /* behind the line: what check_rest goes on from */
     ParseError lexer_error = *p->err;
-    plain.incomplete = bad_token && at_end;
+    plain.incomplete = bad_token && look.start >= (uint32_t)(p->lx.end - p->lx.src) && has_text(p);
     move_from_end(p);
     if (at_end && after.level) {
         unclosed(&p->lx);

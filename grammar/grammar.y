@@ -156,8 +156,8 @@ input ::= START_PIECE starexprs(E) END. { p->piece = E.e; }
 
 single(A) ::= line(A).
 single(A) ::= compound(S). { A = ou_list_first(p, S, S->pos); }
-single(A) ::= single(A) line. { ou_build_too_many(p); }
-single(A) ::= single(A) compound. { ou_build_too_many(p); }
+single(A) ::= single(A) line(L). { ou_build_too_many(p, A, p->items[L.mark]); }
+single(A) ::= single(A) compound(S). { ou_build_too_many(p, A, S); }
 
 stmts(A) ::= line(A).
 stmts(A) ::= compound(S). { A = ou_list_first(p, S, S->pos); }

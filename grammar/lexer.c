@@ -170,12 +170,11 @@ static bool join_line(Lexer *lx, Tok *t)
     return true;
 }
 
-/* A REPL's block ends at an empty line only. */
-static bool ends_in_empty_line(const Lexer *lx)
+bool ou_lex_ends_in_empty_line(const Lexer *lx)
 {
     const uchar *e = lx->end;
-    if (lx->implied_newline)
-        return false;
+    if (!lx->implied_newline || e == lx->src)
+        return true;
     for (e--; e > lx->src && (e[-1] == ' ' || e[-1] == '\t' || e[-1] == '\f');)
         e--;
     return e == lx->src || e[-1] == '\n';
@@ -219,7 +218,7 @@ static bool indentation(Lexer *lx, Tok *t)
     if (joined_col)
         col = joined_col, alt = joined_alt;
     if (lx->cur >= lx->end) {
-        if (lx->single && lx->indents && !ends_in_empty_line(lx)) {
+        if (lx->single && lx->indents && !ou_lex_ends_in_empty_line(lx)) {
             fail_indent(lx, t, PARSE_SYNTAX, lx->cur, "incomplete input");
             lx->err->incomplete = true;
             return false;

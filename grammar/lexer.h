@@ -67,6 +67,9 @@ bool ou_source_load(Lexer *lx, const char *src, size_t n, uint32_t flags);
 /* The next token; kind TOK_ERROR with lx->err filled when there is none. */
 void ou_lex_next(Lexer *lx, Tok *out);
 
+/* Whether the last of the source's lines, joined by newlines, is empty: where a block ends in a REPL. */
+bool ou_lex_ends_in_empty_line(const Lexer *lx);
+
 /* One token of ordinary text at *cur, which is no blank: a TK_... or a SCAN_...; moves *cur behind it. */
 enum { SCAN_STRING = 240, SCAN_NUMBER, SCAN_UNICODE, SCAN_NEWLINE, SCAN_END, SCAN_BACKSLASH, SCAN_COMMENT, SCAN_OTHER };
 int ou_lex_scan(const uchar **cur);

@@ -226,6 +226,12 @@ AstMod *ou_parse_warn(Arena *a, const char *src, size_t n, ParseMode mode, uint3
             ou_diagnose(p);
         if (!p->failed && !a->failed)
             mod = p->mod;
+        if (mod && p->lx.single && ou_build_is_compound(mod->Interactive.body.items[0]) &&
+            !ou_lex_ends_in_empty_line(&p->lx)) {
+            ou_lex_error_pos(&p->lx, PARSE_SYNTAX, p->look.pos, "incomplete input");
+            err->incomplete = true;
+            mod = NULL;
+        }
         if (mod)
             mod->names = p->n_names;
     }

@@ -10,7 +10,8 @@ typedef enum ParseMode { PARSE_EXEC, PARSE_EVAL, PARSE_SINGLE } ParseMode;
 
 enum {
     PARSE_IS_STR = 1,            /* the source is a str's UTF-8: no BOM or coding cookie is looked for */
-    PARSE_DONT_IMPLY_DEDENT = 2, /* PARSE_SINGLE: a block is only over after an empty line (for REPLs) */
+    PARSE_DONT_IMPLY_DEDENT = 2, /* PARSE_SINGLE: a compound statement is only over after an empty line; the text is
+                                  * the lines typed so far, joined by newlines (for REPLs) */
     PARSE_SURROGATES = 4,        /* lone surrogates (WTF-8) are let through instead of refused */
 };
 

@@ -68,10 +68,35 @@ void ou_build_interactive(Parser *p, List l)
     p->mod = m;
 }
 
-void ou_build_too_many(Parser *p)
+bool ou_build_is_compound(const Stmt *s)
 {
-    p->final = true;
-    ou_build_fail_here(p, "multiple statements found while compiling a single statement");
+    switch (s->kind) {
+    case STMT_FunctionDef:
+    case STMT_AsyncFunctionDef:
+    case STMT_ClassDef:
+    case STMT_For:
+    case STMT_AsyncFor:
+    case STMT_While:
+    case STMT_If:
+    case STMT_With:
+    case STMT_AsyncWith:
+    case STMT_Match:
+    case STMT_Try:
+    case STMT_TryStar:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void ou_build_too_many(Parser *p, List first, const Stmt *next)
+{
+    const Stmt *s = p->items[first.mark];
+    AstPos pos = {s->pos.end_line, s->pos.end_col, s->pos.end_line, s->pos.end_col};
+    if (ou_build_is_compound(s))
+        ou_build_fail_final(p, next->pos, "invalid syntax");
+    else
+        ou_build_fail_final(p, pos, "multiple statements found while compiling a single statement");
 }
 
 /* ---- expressions and assignments ---- */

@@ -1,5 +1,5 @@
 /* Prints the tree of a file as CPython's ast.dump() does, or the syntax error; the oracle tests use it.
- * astdump [-p] [-e | -s] [-w] FILE...    -p with positions, -e eval, -s single, -w warnings; FILE - is standard input.
+ * astdump [-p] [-e | -s | -i] [-w] FILE...    -p with positions, -e eval, -s single, -i as a REPL, -w warnings; FILE - is standard input.
  * With -b N the files are parsed N times and nothing but the speed is printed. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,12 +45,14 @@ int main(int argc, char **argv)
 {
     bool positions = false, warnings = false;
     ParseMode mode = PARSE_EXEC;
+    uint32_t flags = PARSE_SURROGATES;
     int repeat = 0, status = 0, i;
     size_t lines = 0, bytes = 0;
     double seconds = 0;
     for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++)
         switch (argv[i][1]) {
         case 'p': positions = true; break;
+        case 'i': mode = PARSE_SINGLE, flags |= PARSE_DONT_IMPLY_DEDENT; break;
         case 'w': warnings = true; break;
         case 'e': mode = PARSE_EVAL; break;
         case 's': mode = PARSE_SINGLE; break;
@@ -71,7 +73,7 @@ int main(int argc, char **argv)
             ou_heap_init(&h, NULL, NULL);
             ou_arena_init(&a, &h);
             clock_t t = clock();
-            AstMod *m = ou_parse_warn(&a, s, n, mode, PARSE_SURROGATES, warnings ? warn : NULL, NULL, &err);
+            AstMod *m = ou_parse_warn(&a, s, n, mode, flags, warnings ? warn : NULL, NULL, &err);
             seconds += (double)(clock() - t) / CLOCKS_PER_SEC;
             if (!repeat && m)
                 ou_ast_dump(m, positions, to_stdout, NULL);
