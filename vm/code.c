@@ -62,6 +62,10 @@ int ou_push(Compiler *c)
 {
     Unit *u = c->unit;
     int r = u->top++;
+    if (r > 250 && !c->failed) {
+        c->failed = true;
+        ou_raise_recursion(c->vm, " during compilation");
+    }
     if (u->top > u->max_top)
         u->max_top = u->top;
     return TEMP0 + (r < 900 ? r : 900);

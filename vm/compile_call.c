@@ -116,11 +116,21 @@ static int keyword_names(Compiler *c, const KeywordSeq *kws)
     return ou_const(c, names);
 }
 
+static bool single_star(const ExprSeq *args, int nextra)
+{
+    return nextra == 0 && args->n == 1 && args->items[0]->kind == EXPR_Starred;
+}
+
 /* fn + 2 = tuple of the positional arguments; nextra of them stand there already. */
 static void star_args(Compiler *c, int fn, int nextra, const ExprSeq *args)
 {
     AstPos loc = c->loc;
     int list = fn + 2;
+    if (single_star(args, nextra)) { /* made a tuple when the keywords have been evaluated */
+        ou_temp(c, args->items[0]->Starred.value);
+        c->loc = loc;
+        return;
+    }
     uint32_t i = 0;
     while (i < args->n && i < WINDOW_MAX / 2 && args->items[i]->kind != EXPR_Starred)
         ou_temp(c, args->items[i++]);
@@ -197,6 +207,8 @@ void ou_call_args(Compiler *c, int fn, int nextra, const ExprSeq *args, const Ke
         if (kws->n)
             star_keywords(c, fn, kws);
         c->loc = loc;
+        if (single_star(args, nextra))
+            ou_emit(c, OP_LISTTUPLE, fn + 2, fn, 1, 0);
         ou_emit(c, OP_CALLEX, fn, 0, kws->n != 0, 0);
     }
     c->unit->top = fn - TEMP0 + 1;

@@ -448,6 +448,12 @@ static void chain(Compiler *c, const Expr *e, int d, int label, bool sense)
             ou_place(c, go);
         }
         l = m;
+        if (i > 0 && is_temp(m) && m != TEMP0 + base) { /* a long chain must not climb */
+            ou_emit(c, OP_TAKE_T, TEMP0 + base, m, 0, 0);
+            l = TEMP0 + base;
+        }
+        if (is_temp(l))
+            c->unit->top = l - TEMP0 + 1;
     }
     int r = container(c, right->items[ops->n - 1]);
     c->loc = e->pos;

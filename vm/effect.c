@@ -132,6 +132,11 @@ void ou_effect(OpCode op, int a, int b, int cc, int32_t d, Effect *e)
         def_run(e, a + 2, 3);
         return;
     case OP_LISTTUPLE:
+        if (cc)
+            keep(e, b);
+        use(e, a);
+        def(e, a);
+        return;
     case OP_AWAIT:
     case OP_IMPORTNAME:
     case OP_GENERICBASE:

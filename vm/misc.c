@@ -123,6 +123,27 @@ static bool list_extend(VM *vm, Value *R, Ins i)
     return ok;
 }
 
+/* f(*x): CPython names the function when x is not iterable. */
+static bool star_tuple(VM *vm, Value *R, Ins i)
+{
+    Value src = R[A];
+    if (is_exact(src, T_TUPLE))
+        return true;
+    Type *t = ou_type_of(vm, src);
+    Value v = V_NULL;
+    if (!t->slots.iter && !t->slots.getitem) {
+        Value text = ou_callee_text(vm, R[B]);
+        if (text != V_NULL)
+            ou_raise(vm, E_TYPE, "%U argument after * must be an iterable, not %T", text, src);
+        xrelease(vm, text);
+    } else {
+        v = ou_tuple_from(vm, src);
+    }
+    release(vm, src);
+    R[A] = v;
+    return v != V_NULL;
+}
+
 static bool dict_update(VM *vm, Value *R, Ins i)
 {
     Value src = R[B];
@@ -787,6 +808,8 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
     case OP_DICTMERGE:
         return dict_merge(vm, R, i);
     case OP_LISTTUPLE:
+        if (C)
+            return star_tuple(vm, R, i);
         v = ou_tuple_of(vm, as_list(R[A])->items, as_list(R[A])->n);
         release(vm, R[A]);
         R[A] = v;
