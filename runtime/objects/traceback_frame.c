@@ -61,7 +61,8 @@ static SourceFile *source_of(TbPrinter *t, Str *name)
     SourceFile *f = &t->files[t->next_file++ % SOURCE_FILES];
     xrelease(vm, f->name);
     xrelease(vm, f->own);
-    ou_free(&vm->heap, (char *)(uintptr_t)f->p, f->cap);
+    if (f->cap)
+        ou_free(&vm->heap, (char *)(uintptr_t)f->p, f->cap);
     *f = (SourceFile){.name = retain(v_of(name)), .own = V_NULL};
     Value text = vm->source_cache != V_NULL ? ou_dict_get(vm, as_dict(vm->source_cache), v_of(name)) : V_NULL;
     size_t len = name->size;
@@ -82,7 +83,8 @@ void ou_tb_files_done(TbPrinter *t)
     for (int i = 0; i < SOURCE_FILES; i++) {
         xrelease(t->vm, t->files[i].name);
         xrelease(t->vm, t->files[i].own);
-        ou_free(&t->vm->heap, (char *)(uintptr_t)t->files[i].p, t->files[i].cap);
+        if (t->files[i].cap)
+            ou_free(&t->vm->heap, (char *)(uintptr_t)t->files[i].p, t->files[i].cap);
     }
 }
 
