@@ -75,8 +75,6 @@ void ou_release_frame_locals(VM *vm, Value *R, const Code *c);
 bool ou_bind_function(VM *vm, Function *fn, Value *src, int n, Tuple *kwnames, Value *dest);
 void ou_code_prepare(Code *c);
 extern const uint8_t ou_op_words[OP_COUNT];
-/* objects/suggest.c: the nearest of names[from..to), or NULL; borrowed */
-Str *ou_suggest_tuple(VM *vm, Str *wrong, Tuple *names, unsigned from, unsigned to);
 
 /* call.c */
 bool ou_stack_check(VM *vm, Value *need); /* slow way of "need > stack_limit": attention, recursion limit; false: raised */

@@ -1,5 +1,6 @@
 /* Opening and closing a VM, handles, scopes, pins. */
 #include "runtime/api/api.h"
+#include "runtime/loop/threads.h"
 #include "runtime/objects/import.h"
 
 #include "ou_config.h"
@@ -26,7 +27,7 @@ ouro_vm *ouro_open(const ouro_config *cfg)
     vm->write_ud = cfg->ud;
     if (cfg->limits.max_depth)
         vm->recursion_limit = cfg->limits.max_depth;
-    if (!ou_api_boot(vm, cfg->ud)) {
+    if (!ou_threads_boot(vm) || !ou_api_boot(vm, cfg->ud)) {
         ou_vm_free(vm);
         return NULL;
     }
@@ -41,6 +42,7 @@ uint64_t ouro_close(ouro_vm *vm)
     vm->heap.limit = 0;
     ou_exc_clear(vm);
     ou_api_fini(vm);
+    ou_threads_fini(vm);
     VmLeaks leaks;
     ou_vm_free_report(vm, &leaks);
     return leaks.objects;
