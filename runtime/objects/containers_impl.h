@@ -37,6 +37,9 @@ Value ou_seqiter_new(VM *vm, TypeId id, Value seq, int64_t index);
 Value ou_call_iter_new(VM *vm, Value callable, Value sentinel); /* iter(callable, sentinel) */
 bool ou_order_holds(int64_t a, int64_t b, CmpOp op); /* a op b */
 
+/* slice.indices for a length of any size: three owned ints (type_range.c). */
+bool ou_slice_long_indices(VM *vm, Slice *s, Value length, Value out[3]);
+
 static inline bool is_a_fast(VM *vm, Value v, TypeId id) { return is_exact(v, id) || (is_obj(v) && ou_is_a(vm, v, id)); }
 static inline bool kw_given(const Tuple *kwnames) { return kwnames && kwnames->n; }
 

@@ -91,6 +91,7 @@ static Value convert(VM *vm, Value x, Value base)
 static Value int_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     Value a[2] = {V_NULL, V_NULL}, v;
+    if (n > 2) return ou_raise(vm, E_TYPE, "int expected at most 2 arguments, got %d", n);
     if (n == 1 && !kw_given(kwnames)) a[0] = args[0];
     else if (!ou_bind(vm, "int(x=0, /, base=10)", args, n, kwnames, a)) return V_NULL;
     if (a[0] == V_NULL && a[1] == V_NULL) v = v_smallint(0);

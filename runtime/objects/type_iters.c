@@ -148,6 +148,7 @@ const TypeDef ou_type_call_iter = {.name = "callable_iterator",
 static Value enumerate_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     Value a[2];
+    if (n == 0 && !kw_given(kwnames)) return ou_raise(vm, E_TYPE, "enumerate() missing required argument 'iterable'");
     if (!ou_bind(vm, "enumerate(iterable, start=0)", args, n, kwnames, a)) return V_NULL;
     Value start = a[1] == V_NULL ? v_smallint(0) : ou_index(vm, a[1]);
     if (start == V_NULL) return V_NULL;

@@ -346,7 +346,7 @@ static bool set_slice(VM *vm, List *l, Value key, Value v)
         items = as_list(own)->items;
         n = l->n;
     } else {
-        items = ou_seq_items(vm, v, &n, &own, step == 1 ? "can only assign an iterable" : "must assign iterable to extended slice");
+        items = ou_seq_items(vm, v, &n, &own, "must assign iterable to extended slice");
         if (!items) return false;
         if (own == V_NULL) own = retain(v);
         /* the iterator may have changed the list */

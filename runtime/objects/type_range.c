@@ -116,10 +116,16 @@ static int range_truth(VM *vm, Value self)
     return as_range(self)->length != zero();
 }
 
-/* slice.indices on an int of any size: what r[slice] needs. */
-static bool long_indices(VM *vm, Slice *s, Value length, Value out[3])
+static Value slice_part(VM *vm, Value v)
 {
-    Value step = s->step == V_NONE ? v_smallint(1) : ou_index(vm, s->step);
+    if (is_small(v)) return v;
+    if (ou_type_of(vm, v)->slots.to_index) return ou_index(vm, v);
+    return ou_raise(vm, E_TYPE, "slice indices must be integers or None or have an __index__ method");
+}
+
+bool ou_slice_long_indices(VM *vm, Slice *s, Value length, Value out[3])
+{
+    Value step = s->step == V_NONE ? v_smallint(1) : slice_part(vm, s->step);
     if (step == V_NULL) return false;
     int sign = ou_int_sign(vm, step);
     if (sign == 0) {
@@ -137,7 +143,7 @@ static bool long_indices(VM *vm, Slice *s, Value length, Value out[3])
             out[i] = retain((i == 0) == (sign < 0) ? upper : lower);
             continue;
         }
-        Value v = ou_index(vm, given[i]);
+        Value v = slice_part(vm, given[i]);
         if (v != V_NULL && ou_int_sign(vm, v) < 0) {
             Value w = ou_int_op(vm, BIN_ADD, v, length);
             release(vm, v);
@@ -164,7 +170,7 @@ static Value range_getitem(VM *vm, Value self, Value key)
     Range *r = as_range(self);
     if (is_exact(key, T_SLICE)) {
         Value idx[3];
-        if (!long_indices(vm, (Slice *)v_obj(key), r->length, idx)) return V_NULL;
+        if (!ou_slice_long_indices(vm, (Slice *)v_obj(key), r->length, idx)) return V_NULL;
         Value start = item(vm, r->start, r->step, idx[0]), stop = item(vm, r->start, r->step, idx[1]);
         Value step = ou_int_op(vm, BIN_MUL, r->step, idx[2]);
         for (int i = 0; i < 3; i++) release(vm, idx[i]);

@@ -120,16 +120,13 @@ static bool slice_hash(VM *vm, Value self, int64_t *out)
 static Value slice_indices(VM *vm, const Value *args, int n)
 {
     (void)n;
-    int64_t len, start, stop, step, count;
-    Value v = ou_index(vm, args[1]);
-    if (v == V_NULL) return V_NULL;
-    bool fits = ou_int_i64(vm, v, &len);
-    release(vm, v);
-    if (!fits) return V_NULL;
-    if (len < 0) return ou_raise(vm, E_VALUE, "length should not be negative");
-    if (!ou_slice_unpack(vm, args[0], len, &start, &stop, &step, &count)) return V_NULL;
-    Value r[3] = {ou_int(vm, start), ou_int(vm, stop), ou_int(vm, step)};
-    return ou_tuple_take(vm, r, 3);
+    Value len = ou_index(vm, args[1]), r[3];
+    if (len == V_NULL) return V_NULL;
+    bool ok = ou_int_sign(vm, len) >= 0;
+    if (!ok) ou_raise(vm, E_VALUE, "length should not be negative");
+    ok = ok && ou_slice_long_indices(vm, as_slice(args[0]), len, r);
+    release(vm, len);
+    return ok ? ou_tuple_take(vm, r, 3) : V_NULL;
 }
 
 static Value slice_reduce(VM *vm, const Value *args, int n)
