@@ -442,7 +442,7 @@ static Value compile_found(VM *vm, const Found *f, Value filename)
 static bool fill_namespace(VM *vm, Dict *ns, Str *name, const Found *f, Value spec, Value filename)
 {
     bool ok = ou_dict_set_str(vm, ns, name_of(vm, N_DU_name), v_of(name)) &&
-              ou_dict_set_str(vm, ns, name_of(vm, N_DU_doc), V_NONE) &&
+              (ou_dict_get_str(vm, ns, name_of(vm, N_DU_doc)) != V_NULL || ou_dict_set_str(vm, ns, name_of(vm, N_DU_doc), V_NONE)) &&
               ou_dict_set_str(vm, ns, name_of(vm, N_DU_loader), V_NONE) &&
               ou_dict_set_str(vm, ns, name_of(vm, N_DU_spec), spec);
     if (!ok)
@@ -606,7 +606,8 @@ static bool import_parent(VM *vm, Str *name, size_t parent_len, Value *parent, V
     Value pname = ou_str_new(vm, name->data, parent_len);
     if (pname == V_NULL)
         return false;
-    *parent = import_absolute(vm, as_str(pname));
+    Value there = ou_dict_get(vm, vm->modules, pname);
+    *parent = there == V_NONE ? V_NONE : import_absolute(vm, as_str(pname)); /* None there: blocked, "not a package" */
     if (*parent == V_NULL) {
         release(vm, pname);
         return false;
@@ -961,6 +962,21 @@ bool ou_import_star(VM *vm, Value module, Value mapping)
     }
     xrelease(vm, own);
     release(vm, names);
+    return ok;
+}
+
+/* sys and builtins are made at boot, without the importer: they get their spec afterwards. */
+bool ou_import_adopt(VM *vm, const char *dotted)
+{
+    Value name = ou_str_c(vm, dotted), m = name == V_NULL ? V_NULL : ou_dict_get(vm, vm->modules, name), spec = V_NULL;
+    bool ok = false;
+    if (m != V_NULL && is_exact(m, T_MODULE)) {
+        Found f = {FOUND_NATIVE, -1, false, V_NONE, V_NONE};
+        spec = spec_of_found(vm, as_str(name), &f);
+        ok = spec != V_NULL && fill_namespace(vm, ((Module *)v_obj(m))->dict, as_str(name), &f, spec, V_NONE);
+    }
+    xrelease(vm, spec);
+    xrelease(vm, name);
     return ok;
 }
 

@@ -22,6 +22,7 @@ Value ou_import_find_spec(VM *vm, Str *name, Value path);
 /* Source text of a frozen module's code object ("<frozen NAME>"), for tracebacks; NULL: no such module. */
 const char *ou_frozen_source(const char *name, size_t n, size_t *len);
 Value ou_import_find_main(VM *vm, const char *dotted, Value *filename); /* `-m`: its Code; *filename owned str */
+bool ou_import_adopt(VM *vm, const char *dotted); /* gives a module made at boot its __spec__ */
 bool ou_import_boot(VM *vm);  /* sys.modules and the path from OUROPATH; before the first import */
 
 /* What __spec__ is. `initializing` while the module's body runs: an attribute missing then is probably a circular import. */

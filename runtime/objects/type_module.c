@@ -133,9 +133,13 @@ static bool is_initializing(VM *vm, Value self)
 
 static Value raise_missing(VM *vm, Value self, Str *name)
 {
-    Value mod = dict_name(vm, self);
+    Value mod = dict_name(vm, self), file = ou_dict_get_str(vm, MOD->dict, vm->names[N_DU_file]);
     if (mod == V_NULL)
         ou_raise(vm, E_ATTRIBUTE, "module has no attribute '%Q'", name);
+    else if (is_initializing(vm, self) && file != V_NULL && ou_is_a(vm, file, T_STR))
+        ou_raise(vm, E_ATTRIBUTE,
+                 "partially initialized module '%U' from '%U' has no attribute '%Q' (most likely due to a circular import)", mod,
+                 file, name);
     else if (is_initializing(vm, self))
         ou_raise(vm, E_ATTRIBUTE, "partially initialized module '%U' has no attribute '%Q' (most likely due to a circular import)",
                  mod, name);
