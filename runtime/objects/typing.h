@@ -10,5 +10,6 @@ enum { TYPEPARAM_VAR, TYPEPARAM_CONSTRAINED, TYPEPARAM_PARAMSPEC, TYPEPARAM_TUPL
 Value ou_typeparam_new(VM *vm, int kind, Value name, Value bound, Value dflt);
 Value ou_typealias_new(VM *vm, Value name, Value params, Value value_fn, Value module); /* params a tuple or V_NONE */
 Value ou_generic_base(VM *vm, Value params); /* typing.Generic[*params] */
+Value ou_generic_alias_new(VM *vm, Value origin, Value args); /* list[int] */
 
 #endif

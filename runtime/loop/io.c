@@ -1,0 +1,2 @@
+/* Watchers of descriptors. */
+typedef int ou_io_unused;

@@ -1,0 +1,2 @@
+/* Stream transports. */
+typedef int ou_stream_unused;

@@ -1,0 +1,2 @@
+/* Addresses of sockets. */
+typedef int ou_socket_addr_unused;
