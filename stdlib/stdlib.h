@@ -60,6 +60,8 @@ bool ou_stdout_write(VM *vm, const char *s, size_t n); /* through sys.stdout */
 
 bool ou_builtins_boot(VM *vm);  /* fills vm->builtins; types and exceptions are there already */
 bool ou_sys_boot(VM *vm);       /* fills vm->sysdict */
+bool ou_signals_boot(VM *vm);   /* Ctrl-C is KeyboardInterrupt, if the host granted CAP_SIGNALS */
+void ou_signals_fini(VM *vm);
 void ou_atexit_run(VM *vm);     /* atexit callbacks, last registered first */
 
 #endif

@@ -1,7 +1,6 @@
 /* The command line: ouro FILE.script, -c, -m, -, -i, -V, --dis. Uses the public header and the C library only: what it needs,
  * every host needs. Exit status as Python's: 1 uncaught exception, 2 usage, SystemExit's own, 130 Ctrl-C. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,19 +39,6 @@ static char *read_all(FILE *f, size_t *n)
         }
     }
     return p;
-}
-
-/* The handler may only set a flag: the VM's pointer is the one thing that a signal handler has to find. */
-static ouro_vm *volatile *signal_vm(void)
-{
-    static ouro_vm *volatile vm;
-    return &vm;
-}
-static void on_interrupt(int sig)
-{
-    (void)sig;
-    if (*signal_vm())
-        ouro_interrupt(*signal_vm());
 }
 
 static int disassemble(ouro_vm *vm, const char *path)
@@ -128,10 +114,6 @@ int main(int argc, char **argv)
         fputs("ouro: out of memory\n", stderr);
         return 1;
     }
-    *signal_vm() = vm;
-    struct sigaction sa = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &sa, NULL);
-    signal(SIGPIPE, SIG_IGN);
 
     /* sys.argv[0] is the file, "-c", "-m" (replaced by the module's file), "-" or "" */
     const char *first = mode == MODE_FILE ? what : mode == MODE_CODE ? "-c" : mode == MODE_MODULE ? "-m" : have && mode == MODE_STDIN ? "-" : "";
@@ -190,7 +172,6 @@ int main(int argc, char **argv)
         status = ouro_report(vm);
     if (prompt)
         status = repl_run(vm);
-    *signal_vm() = NULL;
     uint64_t left = ouro_close(vm);
     if (left && getenv("OURO_LEAKCHECK")) {
         fprintf(stderr, "ouro: leaked %llu objects\n", (unsigned long long)left);
