@@ -87,6 +87,17 @@ Str *ou_c_mangle(Compiler *c, Scope *s, const AstStr *name)
 {
     Str *n = ou_c_name(c, name), *k = s->private_class;
     const char *p = name->text;
+    if (s->mangled) {
+        bool param = false;
+        for (uint32_t i = 0; i < s->mangled->n; i++) {
+            const TypeParam *t = s->mangled->items[i];
+            param |= name == (t->kind == TYPEPARAM_TypeVar     ? t->TypeVar.name
+                              : t->kind == TYPEPARAM_ParamSpec ? t->ParamSpec.name
+                                                               : t->TypeVarTuple.name);
+        }
+        if (!param)
+            return n;
+    }
     if (!k || name->len < 3 || p[0] != '_' || p[1] != '_' || (p[name->len - 1] == '_' && p[name->len - 2] == '_') ||
         memchr(p, '.', name->len))
         return n;

@@ -18,6 +18,22 @@ static void unpack(Compiler *c, const ExprSeq *elts, int src, AstPos pos)
         }
         star = i;
     }
+    if (elts->n > UNPACK_MAX && star == UINT32_MAX) { /* in pieces: the rest is a list that is unpacked next */
+        ExprSeq rest = {elts->n - UNPACK_MAX, elts->items + UNPACK_MAX};
+        int base = c->unit->top, t = ou_push(c);
+        ou_move(c, t, src);
+        c->loc = pos;
+        ou_emit(c, OP_UNPACKEX, t, UNPACK_MAX, 0, 0);
+        for (int i = 0; i < UNPACK_MAX; i++)
+            ou_push(c);
+        for (int i = 0; i < UNPACK_MAX; i++)
+            ou_store(c, elts->items[i], t + i);
+        ou_emit(c, OP_TAKE_T, t, t + UNPACK_MAX, 0, 0);
+        c->unit->top = t - TEMP0 + 1;
+        unpack(c, &rest, t, pos);
+        c->unit->top = base;
+        return;
+    }
     if (elts->n > UNPACK_MAX) {
         ou_c_error(c, pos, "too many expressions in star-unpacking assignment");
         return;

@@ -121,6 +121,8 @@ static Scope *scope_open(Compiler *c, ScopeKind kind, const void *key, uint32_t 
     s->code = kind == SCOPE_COMP ? up->code : s;
     if (up) {
         s->private_class = up->private_class;
+        s->mangled = up->mangled;
+        s->comp_iter_expr = up->comp_iter_expr;
         s->is_nested = up->is_nested || (up->kind != SCOPE_MODULE && up->kind != SCOPE_CLASS);
         if (up->last_child)
             up->last_child->sibling = s;
@@ -158,6 +160,11 @@ static void add_def(Compiler *c, Scope *s, Str *name, uint32_t flags, AstPos pos
         flags |= DEF_COMP_ITER;
     }
     y->flags |= flags;
+    if ((flags & DEF_GLOBAL) && s != c->module_scope) { /* the module's own code then means the global too, even with locals */
+        Symbol *m = symbol(c, c->module_scope, name);
+        if (m)
+            m->flags |= DEF_GLOBAL;
+    }
     if (flags & (DEF_GLOBAL | DEF_NONLOCAL))
         if (!y->pos.line)
             y->pos = pos;
@@ -200,7 +207,8 @@ static void walrus_in_comp(Compiler *c, const Expr *target)
     for (Scope *s = c->scope; s; s = s->parent) {
         if (is_comp(s)) {
             if (flags_of(s, name) & DEF_COMP_ITER) {
-                ou_c_error(c, target->pos, "assignment expression cannot rebind comprehension iteration variable '%Q'", name);
+                ou_c_error(c, target->pos, "assignment expression cannot rebind comprehension iteration variable '%Q'",
+                           ou_c_name(c, target->Name.id));
                 return;
             }
             continue;
@@ -618,6 +626,7 @@ static void class_def(Compiler *c, const Stmt *s)
         if (!t)
             return;
         t->private_class = private_class;
+        t->mangled = &s->ClassDef.type_params;
         add_def(c, t, ou_c_str(c, ".type_params"), DEF_LOCAL, s->pos);
         add_def(c, t, ou_c_str(c, ".generic_base"), DEF_LOCAL, s->pos);
         type_params(c, &s->ClassDef.type_params);
@@ -629,6 +638,7 @@ static void class_def(Compiler *c, const Stmt *s)
     if (!k)
         return;
     k->private_class = private_class;
+    k->mangled = NULL;
     if (s->ClassDef.type_params.n)
         add_def(c, k, ou_c_str(c, ".type_params"), DEF_USE, s->pos);
     stmts(c, &s->ClassDef.body);
@@ -874,6 +884,8 @@ int ou_scope_free_index(const Scope *code, const Symbol *owner)
 static void capture(Compiler *c, Scope *s, Symbol *owner)
 {
     Scope *home = owner->scope->code;
+    if (owner == owner->scope->class_cell || owner == owner->scope->class_dict)
+        owner->is_cell = true; /* also for a comprehension inlined into the class body */
     for (Scope *code = s->code; code != home && !c->failed; code = code->parent->code) {
         owner->is_cell = true;
         add_free(c, code, owner);
@@ -921,6 +933,29 @@ static Symbol *enclosing(Compiler *c, Scope *s, Str *name, bool nonlocal)
     return NULL;
 }
 
+static Scope *seen_class(Scope *s)
+{
+    while (s->kind != SCOPE_CLASS)
+        s = s->parent;
+    return s;
+}
+
+/* A name in an annotation scope that the class around declares global: that decides. */
+static bool class_decides(Scope *s, Symbol *y)
+{
+    Symbol *k = ou_scope_find(seen_class(s), y->name);
+    if (k && (k->flags & DEF_GLOBAL))
+        y->kind = SYM_GLOBAL_EXPLICIT;
+    return y->kind != SYM_NONE;
+}
+
+/* In an annotation scope: bound by the class around, so not by the functions around that. */
+static bool bound_by_class(Scope *s, const Str *name)
+{
+    Symbol *k = ou_scope_find(seen_class(s), name);
+    return k && (k->flags & DEF_BOUND) && !(k->flags & DEF_NONLOCAL);
+}
+
 static void resolve(Compiler *c, Scope *s)
 {
     for (Symbol *y = s->first; y && !c->failed; y = y->next) {
@@ -941,8 +976,12 @@ static void resolve(Compiler *c, Scope *s)
             capture(c, s, o);
         } else if (y->flags & DEF_BOUND) {
             y->kind = SYM_LOCAL;
+        } else if (s->sees_class && class_decides(s, y)) {
+            continue;
         } else {
             Symbol *o = enclosing(c, s, y->name, false);
+            if (o && s->sees_class && !is_annotation_scope(o->scope) && bound_by_class(s, y->name))
+                o = NULL;
             y->kind = o ? SYM_FREE : SYM_GLOBAL;
             if (o) {
                 y->owner = o;
@@ -967,7 +1006,7 @@ bool ou_scope_build(Compiler *c, const AstMod *mod)
     Scope *s = scope_open(c, SCOPE_MODULE, mod, 1);
     if (!s)
         return false;
-    c->module_scope = s;
+    c->module_scope = s; /* add_def reaches it from everywhere */
     if (mod->kind == MOD_Expression)
         expr(c, mod->Expression.body);
     else

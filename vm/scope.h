@@ -64,6 +64,7 @@ typedef struct Scope {
     bool has_walrus;       /* some expression of this code assigns a local */
     const char *type_what; /* SCOPE_TYPEVALUE: "a TypeVar bound" ..., for messages */
     Str *private_class;    /* the class whose private names are mangled here */
+    const TypeParamSeq *mangled; /* around a generic class: only the names of its type parameters are */
     Symbol *class_cell, *class_dict; /* SCOPE_CLASS: __class__ and __classdict__, when captured */
     Str **static_attrs;    /* SCOPE_CLASS: names assigned as self.x in its methods */
     uint32_t nstatic, static_cap;
