@@ -859,10 +859,11 @@ static Value count_elements(VM *vm, const Value *args, int n)
     /* a subclass with its own get or __setitem__ sees every step */
     Type *t = ou_type_of(vm, map);
     Type *dict = vm->types[T_DICT];
-    bool fast = is_a_fast(vm, map, T_DICT) && t->slots.setitem == dict->slots.setitem;
+    bool fast = is_a_fast(vm, map, T_DICT);
     if (fast && t != dict) {
-        Str *get = name_of(vm, N_get);
-        fast = ou_type_lookup(vm, t, get) == ou_type_lookup(vm, dict, get);
+        Str *get = name_of(vm, N_get), *set = name_of(vm, N_DU_setitem);
+        fast = ou_type_lookup(vm, t, get) == ou_type_lookup(vm, dict, get) &&
+               ou_type_lookup(vm, t, set) == ou_type_lookup(vm, dict, set);
     }
     bool ok = true;
     while (ok) {

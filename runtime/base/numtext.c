@@ -5,6 +5,7 @@
  * the digits becomes a point, and parsing goes through the "C" locale after a fast path that is exact by construction. */
 #include "runtime/base/numtext.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -154,13 +155,79 @@ static bool round_trips(const char *digits, int k, int point, double d)
     return back == d;
 }
 
+#if LDBL_MANT_DIG >= 64
+/* The shortest digits by one multiplication in extended precision: v = d * 10^k with 17 digits before the point is known to
+ * +-ERR, and so is whether a candidate of 15 or 16 digits lies within half a unit in the last place of d. 0: too close to tell
+ * (a percent of all), or out of range. */
+static int shortest_fast(double d, char *digits, int *point)
+{
+    static const long double ten[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,
+                                      1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
+                                      1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L}; /* all exact */
+    const double err = 1.0 / 64;
+    int e2;
+    if (frexp(d, &e2) == 0.5) return 0; /* the two half gaps differ */
+    int p = (int)((e2 - 1) * 0.30102999566398120 + 40) - 40 + 1, k = 17 - p;
+    for (int tries = 0;; tries++) {
+        if (k < -27 || k > 27 || tries == 3) return 0;
+        long double probe = k >= 0 ? (long double)d * ten[k] : (long double)d / ten[-k];
+        if (probe >= 1e17L) k--;
+        else if (probe < 1e16L) k++;
+        else break;
+    }
+    long double v = k >= 0 ? (long double)d * ten[k] : (long double)d / ten[-k];
+    double half = (double)(k >= 0 ? ldexpl(ten[k], e2 - 54) : ldexpl(1 / ten[-k], e2 - 54));
+    uint64_t whole = (uint64_t)v;
+    double frac = (double)(v - (long double)whole);
+    uint64_t n = 0;
+    int width = 17;
+    for (uint64_t unit = 100; unit >= 10; unit /= 10) {
+        uint64_t low = whole % unit;
+        double below = (double)low + frac, delta = below;
+        n = whole / unit;
+        if (fabs(below - (double)unit / 2) < err) return 0;
+        if (below > (double)unit / 2) {
+            n++;
+            delta = (double)unit - below;
+        }
+        if (fabs(delta - half) < err) return 0;
+        if (delta < half) {
+            width = unit == 100 ? 15 : 16;
+            break;
+        }
+    }
+    if (width == 17) {
+        if (fabs(frac - 0.5) < err) return 0;
+        n = whole + (frac > 0.5);
+    }
+    *point = 17 - k;
+    char t[24] = "";
+    int len = 0;
+    for (; n; n /= 10) t[len++] = (char)('0' + n % 10);
+    if (len > width) *point += 1; /* 99..9 was rounded up */
+    int first = 0;
+    while (t[first] == '0') first++;
+    int count = len - first;
+    for (int i = 0; i < count; i++) digits[i] = t[len - 1 - i];
+    digits[count] = 0;
+    return count;
+}
+#else
+static int shortest_fast(double d, char *digits, int *point)
+{
+    (void)d, (void)digits, (void)point;
+    return 0;
+}
+#endif
+
 /* The shortest digits that read back as d, the nearest to d among those. */
 static int shortest(double d, char *digits, int *point)
 {
     /* 15 digits always survive decimal -> double -> decimal, so a shorter candidate shows as trailing zeros; subnormals have
      * fewer significant bits and are tried from one digit up. */
     int from = d < 2.2250738585072014e-308 ? 1 : 15;
-    int k = 0;
+    int k = from == 1 ? 0 : shortest_fast(d, digits, point);
+    if (k) return k;
     for (int p = from; p <= 17; p++) {
         k = digits_of(d, p, digits, point);
         if (p == 17 || round_trips(digits, k, *point, d)) return k;

@@ -283,10 +283,10 @@ static Value true_divide(VM *vm, Value a, Value b)
     mp_err e = MP_OKAY;
     if (shift >= 0) {
         e = mp_mul_2d(p, shift, &n);
-        if (e == MP_OKAY) e = mp_div(&n, q, &quo, &rem);
+        if (e == MP_OKAY) e = ou_mp_div(&n, q, &quo, &rem);
     } else {
         e = mp_mul_2d(q, -shift, &n);
-        if (e == MP_OKAY) e = mp_div(p, &n, &quo, &rem);
+        if (e == MP_OKAY) e = ou_mp_div(p, &n, &quo, &rem);
     }
     uint64_t m = e == MP_OKAY ? mp_get_mag_u64(&quo) : 0;
     if (rem.used) m |= 1;
@@ -333,7 +333,7 @@ static Value divide_big(VM *vm, BinOp op, const mp_int *a, const mp_int *b)
 {
     mp_int q, r;
     if (mp_init_multi(&q, &r, NULL) != MP_OKAY) return ou_raise_memory(vm);
-    mp_err e = mp_div(a, b, &q, &r);
+    mp_err e = ou_mp_div(a, b, &q, &r);
     if (e == MP_OKAY && r.used && mp_isneg(&r) != mp_isneg(b)) { /* floor instead of truncation */
         e = mp_sub_d(&q, 1, &q);
         if (e == MP_OKAY) e = mp_add(&r, b, &r);
@@ -499,7 +499,7 @@ static mp_err inverse(const mp_int *a, const mp_int *m, mp_int *out)
     if (e != MP_OKAY) return e;
     if ((e = mp_copy(m, &r0)) == MP_OKAY && (e = mp_mod(a, m, &r1)) == MP_OKAY) mp_set(&s1, 1);
     while (e == MP_OKAY && r1.used) {
-        if ((e = mp_div(&r0, &r1, &q, &t)) != MP_OKAY) break;
+        if ((e = ou_mp_div(&r0, &r1, &q, &t)) != MP_OKAY) break;
         mp_exch(&r0, &r1);
         mp_exch(&r1, &t);
         if ((e = mp_mul(&q, &s1, &t)) != MP_OKAY || (e = mp_sub(&s0, &t, &t)) != MP_OKAY) break;

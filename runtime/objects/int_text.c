@@ -77,7 +77,7 @@ static mp_err print_level(Powers *pw, mp_int *m, int level, char *out) /* m < p[
     mp_int q, r;
     mp_err e = mp_init_multi(&q, &r, NULL);
     if (e != MP_OKAY) return e;
-    e = mp_div(m, &pw->p[level], &q, &r);
+    e = ou_mp_div(m, &pw->p[level], &q, &r);
     if (e == MP_OKAY) e = print_level(pw, &q, level - 1, out);
     if (e == MP_OKAY) e = print_level(pw, &r, level - 1, out + width / 2);
     mp_clear_multi(&q, &r, NULL);

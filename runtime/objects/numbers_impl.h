@@ -24,6 +24,7 @@ Value ou_int_from_text(VM *vm, const char *s, size_t n, int base, Value shown);
 size_t ou_number_text(const char *s, size_t n, char *out);
 bool ou_number_unscore(char *s, size_t *n); /* removes underscores between digits; false: one stands elsewhere */
 Value ou_complex_pow(VM *vm, double a_re, double a_im, double b_re, double b_im);
+mp_err ou_mp_div(const mp_int *a, const mp_int *b, mp_int *q, mp_int *r); /* int_div.c; truncates, b is not 0 */
 bool ou_mp_set_u64(mp_int *m, uint64_t u);            /* m initialised */
 
 /* int, bool or a subclass of int. */

@@ -349,16 +349,17 @@ static Value zip_next(VM *vm, Value self)
     Zip *z = (Zip *)v_obj(self);
     Tuple *its = as_tuple(z->its);
     if (its->n == 0) return V_NULL;
-    Value r = ou_tuple_new(vm, its->n);
-    if (r == V_NULL) return V_NULL;
-    for (uint32_t i = 0; i < its->n; i++) {
-        Value v = ou_next(vm, its->items[i]);
-        if (v == V_NULL) {
-            release(vm, r);
-            return z->strict ? strict_end(vm, z, i) : V_NULL;
-        }
-        as_tuple(r)->items[i] = v;
+    Value fixed[ROW_FIXED], *row = fixed, r = V_NULL;
+    uint32_t n = 0;
+    if (its->n > ROW_FIXED && !(row = ou_alloc(&vm->heap, its->n * sizeof(Value)))) return ou_raise_memory(vm);
+    while (n < its->n && (row[n] = ou_next(vm, its->items[n])) != V_NULL) n++;
+    if (n == its->n) {
+        r = ou_tuple_take(vm, row, n);
+    } else {
+        for (uint32_t i = 0; i < n; i++) release(vm, row[i]);
+        if (z->strict) strict_end(vm, z, n);
     }
+    if (row != fixed) ou_free(&vm->heap, row, its->n * sizeof(Value));
     return r;
 }
 

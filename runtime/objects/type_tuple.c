@@ -139,6 +139,36 @@ Value ou_class_getitem(VM *vm, const Value *args, int n)
 
 /* ---- making tuples -------------------------------------------------------------------------------------------------- */
 
+/* Tuples are made and dropped all the time, so exact ones do without ou_new. One that leads to nothing the collector looks
+ * at (numbers, strings, other such tuples) is never tracked; tracking is the caller's, once the items are there. */
+static Tuple *alloc_exact(VM *vm, size_t n)
+{
+    char *p = n > UINT32_MAX ? NULL : ou_alloc(&vm->heap, sizeof(GcHead) + sizeof(Tuple) + n * sizeof(Value));
+    if (!p) {
+        ou_raise_memory(vm);
+        return NULL;
+    }
+    memset(p, 0, sizeof(GcHead));
+    Tuple *t = (Tuple *)(void *)(p + sizeof(GcHead));
+    t->h.refs = 1;
+    t->h.shape = T_TUPLE;
+    t->n = (uint32_t)n;
+    t->hash = 0;
+    vm->objects_alive++;
+    return t;
+}
+
+static bool leads_somewhere(VM *vm, const Value *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!is_obj(items[i])) continue;
+        Obj *o = v_obj(items[i]);
+        if (o->shape == T_STR || o->shape == T_INT) continue;
+        if (o->shape == T_TUPLE ? gc_head(o)->next != NULL : (vm->shapes[o->shape]->type->flags & TF_GC) != 0) return true;
+    }
+    return false;
+}
+
 static Tuple *alloc_tuple(VM *vm, Type *cls, size_t n)
 {
     if (n > UINT32_MAX) {
@@ -153,7 +183,7 @@ static Tuple *alloc_tuple(VM *vm, Type *cls, size_t n)
 static Value empty(VM *vm)
 {
     if (vm->empty_tuple == V_NULL) {
-        Tuple *t = alloc_tuple(vm, vm->types[T_TUPLE], 0);
+        Tuple *t = alloc_exact(vm, 0);
         if (!t) return V_NULL;
         vm->empty_tuple = v_of(t);
     }
@@ -163,30 +193,33 @@ static Value empty(VM *vm)
 Value ou_tuple_new(VM *vm, size_t n)
 {
     if (n == 0) return empty(vm);
-    Tuple *t = alloc_tuple(vm, vm->types[T_TUPLE], n);
+    Tuple *t = alloc_exact(vm, n);
     if (!t) return V_NULL;
     for (size_t i = 0; i < n; i++) t->items[i] = V_NONE;
+    ou_gc_track(vm, &t->h);
     return v_of(t);
 }
 
 Value ou_tuple_of(VM *vm, const Value *items, size_t n)
 {
     if (n == 0) return empty(vm);
-    Tuple *t = alloc_tuple(vm, vm->types[T_TUPLE], n);
+    Tuple *t = alloc_exact(vm, n);
     if (!t) return V_NULL;
     for (size_t i = 0; i < n; i++) t->items[i] = retain(items[i]);
+    if (leads_somewhere(vm, items, n)) ou_gc_track(vm, &t->h);
     return v_of(t);
 }
 
 Value ou_tuple_take(VM *vm, Value *items, size_t n)
 {
     if (n == 0) return empty(vm);
-    Tuple *t = alloc_tuple(vm, vm->types[T_TUPLE], n);
+    Tuple *t = alloc_exact(vm, n);
     if (!t) {
         for (size_t i = 0; i < n; i++) release(vm, items[i]);
         return V_NULL;
     }
     memcpy(t->items, items, n * sizeof(Value));
+    if (leads_somewhere(vm, items, n)) ou_gc_track(vm, &t->h);
     return v_of(t);
 }
 
@@ -229,6 +262,12 @@ static void tuple_dealloc(VM *vm, Obj *o)
     Tuple *t = (Tuple *)o;
     size_t extra = t->n * sizeof(Value);
     for (uint32_t i = 0; i < t->n; i++) xrelease(vm, t->items[i]);
+    if (o->shape == T_TUPLE) {
+        if (gc_head(o)->next) ou_gc_untrack(vm, o);
+        vm->objects_alive--;
+        ou_free(&vm->heap, gc_head(o), sizeof(GcHead) + sizeof(Tuple) + extra);
+        return;
+    }
     ou_finish_dealloc(vm, o, extra);
 }
 
@@ -351,10 +390,11 @@ static Value tuple_add(VM *vm, Value a, Value b)
     if (y->n == 0 && is_exact(a, T_TUPLE)) return retain(a);
     if (x->n == 0 && is_exact(b, T_TUPLE)) return retain(b);
     if (x->n + y->n == 0) return empty(vm);
-    Tuple *r = alloc_tuple(vm, vm->types[T_TUPLE], (size_t)x->n + y->n);
+    Tuple *r = alloc_exact(vm, (size_t)x->n + y->n);
     if (!r) return V_NULL;
     for (uint32_t i = 0; i < x->n; i++) r->items[i] = retain(x->items[i]);
     for (uint32_t i = 0; i < y->n; i++) r->items[x->n + i] = retain(y->items[i]);
+    if (leads_somewhere(vm, r->items, r->n)) ou_gc_track(vm, &r->h);
     return v_of(r);
 }
 
@@ -368,8 +408,9 @@ static Value tuple_mul(VM *vm, Value a, Value b)
     if (count == 1 && is_exact(seq, T_TUPLE)) return retain(seq);
     if (count == 0 || t->n == 0) return empty(vm);
     if (count > UINT32_MAX / t->n) return ou_raise_memory(vm);
-    Tuple *r = alloc_tuple(vm, vm->types[T_TUPLE], (size_t)count * t->n);
+    Tuple *r = alloc_exact(vm, (size_t)count * t->n);
     if (!r) return V_NULL;
+    ou_gc_track(vm, &r->h);
     for (uint32_t i = 0, k = 0; i < r->n; i++, k = k + 1 == t->n ? 0 : k + 1) r->items[i] = retain(t->items[k]);
     return v_of(r);
 }
