@@ -37,7 +37,8 @@ static Value run_code(VM *vm, const char *src, size_t n, const char *name, const
     Value file = ou_str_decode(vm, name, strlen(name), "utf-8", "surrogateescape");
     if (file == V_NULL)
         return V_NULL;
-    Value code = ou_compile(vm, src, n, file, mode, 0);
+    /* Tracebacks show the lines of what came from no file; a prompt's inputs follow each other under one name. */
+    Value code = name[0] == '<' && *mode != 's' && !ou_source_remember(vm, file, src, n) ? V_NULL : ou_compile(vm, src, n, file, mode, 0);
     Value v = V_NULL, ns = code == V_NULL ? V_NULL : ou_main_dict(vm);
     if (ns != V_NULL)
         v = ou_exec(vm, as_code(code), as_dict(ns), V_NULL, NULL);
@@ -134,6 +135,11 @@ ouro_rc ouro_run_file(ouro_vm *vm, const char *path, ouro_val *out)
     snprintf(folder, sizeof folder, "%.*s", (int)(len < sizeof folder ? len : 0), path);
     char *full = realpath(slash ? (len ? folder : "/") : ".", NULL);
     ouro_rc rc = ouro_add_path(vm, full ? full : folder, true);
+    char absolute[8192]; /* __file__ is absolute, as Python's; sys.argv[0] is not */
+    if (full && path[0] != '/') {
+        snprintf(absolute, sizeof absolute, "%s%s%s", full, full[1] ? "/" : "", slash ? slash + 1 : path);
+        path = absolute;
+    }
     free(full);
     Value ns = rc == OURO_OK ? ou_main_dict(vm) : V_NULL, file = V_NULL, v = V_NULL;
     if (ns != V_NULL) {

@@ -2,6 +2,7 @@
 #include "runtime/api/api.h"
 #include "runtime/loop/threads.h"
 #include "runtime/objects/import.h"
+#include "stdlib/stdlib.h"
 
 #include "ou_config.h"
 
@@ -35,12 +36,30 @@ ouro_vm *ouro_open(const ouro_config *cfg)
     return vm;
 }
 
+/* threading._shutdown(): waits for the threads that are no daemons. */
+static void join_threads(VM *vm)
+{
+    Value m = ou_dict_get_c(vm, vm->modules, "threading");
+    Value v = m == V_NULL ? V_NONE : ou_call_method_c(vm, m, "_shutdown", NULL, 0);
+    if (v == V_NULL)
+        ou_unraisable(vm, "Exception ignored in threading._shutdown", V_NONE);
+    xrelease(vm, v);
+}
+
 uint64_t ouro_close(ouro_vm *vm)
 {
     if (!vm)
         return 0;
     vm->heap.limit = 0;
     ou_exc_clear(vm);
+    join_threads(vm);
+    if (ou_thread_count(vm) > 1) {
+        /* Daemon threads may wake up at any time and want the VM: it stays, its lock held for good. */
+        ou_atexit_run(vm);
+        ou_exc_clear(vm);
+        ou_io_flush_std(vm);
+        return 0;
+    }
     ou_api_fini(vm);
     ou_threads_fini(vm);
     VmLeaks leaks;

@@ -693,7 +693,7 @@ static void future_finalize(VM *vm, Obj *o)
     char msg[256];
     snprintf(msg, sizeof msg, "%s exception was never retrieved", ou_type_name(vm, v_of(f)));
     const char *dot = strrchr(msg, '.');
-    ou_loop_call_exception_handler(vm, f->loop, dot ? dot + 1 : msg, f->result, ou_is_a(vm, v_of(f), T_TASK) ? "task" : "future", v_of(f));
+    ou_loop_call_exception_handler(vm, f->loop, dot ? dot + 1 : msg, f->result, "future", v_of(f));
     if (pending != V_NULL)
         ou_exc_restore(vm, pending);
 }

@@ -1,6 +1,7 @@
 /* The event loop: ready ring, one iteration (ou_loop_run_once, which is CPython's _run_once to the entry), scheduling, and the
  * script type _asyncio.BaseLoop, from which asyncio's loop class derives in script (executors, servers, reports). */
 #include "runtime/loop/loop.h"
+#include "runtime/loop/io.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -77,6 +78,11 @@ static Value soon(VM *vm, Loop *l, Value cb, Value args, Value ctx, HandleFn fn)
     return v_of(h);
 }
 
+Value ou_io_handle(VM *vm, Loop *l, HandleFn fn, Value owner, Value args, Value cb)
+{
+    Handle *h = new_handle(vm, l, false, fn ? owner : cb, args, V_NULL, fn);
+    return h ? v_of(h) : V_NULL;
+}
 Value ou_call_soon(VM *vm, Loop *l, Value cb, Value args, Value ctx) { return soon(vm, l, cb, args, ctx, NULL); }
 Value ou_call_soon_native(VM *vm, Loop *l, HandleFn fn, Value owner, Value arg) { return soon(vm, l, owner, arg, V_NULL, fn); }
 
@@ -316,6 +322,7 @@ double ou_loop_time(VM *vm, Loop *l)
 static bool run_handle(VM *vm, Loop *l, Handle *h) /* owns a reference */
 {
     bool ok = true;
+    h->scheduled = false;
     if (!h->cancelled) {
         l->current_handle = h;
         if (h->fn) {
@@ -356,9 +363,14 @@ static bool run_waiter(VM *vm, Loop *l, CallWaiter *w)
         Value v = ou_call1(vm, w->cb, w->future);
         w->ctx = ou_context_swap(vm, before);
         if (v == V_NULL) {
-            Value args = vm->exc == V_NULL ? V_NULL : ou_tuple_of(vm, &w->future, 1);
-            ok = entry_failed(vm, l, w->cb, args == V_NULL ? vm->empty_tuple : args, V_NULL);
+            /* The report names a handle, which only now has to exist. */
+            Value exc = ou_exc_take(vm), args = ou_tuple_of(vm, &w->future, 1);
+            Handle *h = args == V_NULL ? NULL : new_handle(vm, l, false, w->cb, args, V_NULL, NULL);
+            ou_exc_restore(vm, exc);
+            ok = entry_failed(vm, l, w->cb, args == V_NULL ? vm->empty_tuple : args, h ? v_of(h) : V_NULL);
             xrelease(vm, args);
+            if (h)
+                release(vm, v_of(h));
         } else {
             release(vm, v);
         }
@@ -711,6 +723,7 @@ static Value l_close(VM *vm, const Value *args, int n)
         return V_NONE;
     l->closed = true;
     drop_pending(vm, l);
+    ou_io_release_all(vm, l);
     ou_reactor_fini(vm, l);
     /* tasks that will never run again: the loop lets go of them */
     while (!list_empty(&l->tasks)) {
@@ -893,7 +906,6 @@ static Value loop_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
         return V_NULL;
     list_init(&l->tasks);
     l->exception_handler = l->task_factory = l->default_executor = V_NONE;
-    l->watchers = V_NULL;
     l->slow_callback_duration = 0.1;
     l->clock_resolution = 1e-9;
     l->vm = vm;
@@ -918,11 +930,13 @@ static void loop_dealloc(VM *vm, Obj *o)
     Loop *l = (Loop *)o;
     if (l->ring)
         drop_pending(vm, l);
+    ou_io_release_all(vm, l);
     ou_reactor_fini(vm, l);
+    ou_free(&vm->heap, l->watch, l->nwatch * sizeof *l->watch);
+    ou_free(&vm->heap, l->scratch, l->scratch ? OU_SCRATCH : 0);
     release(vm, l->exception_handler);
     release(vm, l->task_factory);
     release(vm, l->default_executor);
-    xrelease(vm, l->watchers);
     if (l->ring)
         ou_free(&vm->heap, l->ring, (l->mask + 1) * sizeof *l->ring);
     ou_free(&vm->heap, l->timers, l->timers_cap * sizeof *l->timers);
@@ -934,7 +948,7 @@ static void loop_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
     ou_visit(vm, l->exception_handler, visit, arg);
     ou_visit(vm, l->task_factory, visit, arg);
     ou_visit(vm, l->default_executor, visit, arg);
-    ou_visit(vm, l->watchers, visit, arg);
+    ou_io_traverse(vm, l, visit, arg);
     for (uint32_t k = 0; k < l->ntimers; k++)
         visit(vm, &l->timers[k].h->h, arg);
     uint32_t n = l->ring ? ring_count(l) : 0;
@@ -956,6 +970,7 @@ static void loop_clear(VM *vm, Obj *o)
 {
     Loop *l = (Loop *)o;
     drop_pending(vm, l);
+    ou_io_release_all(vm, l);
     while (!list_empty(&l->tasks)) {
         Task *t = (Task *)((char *)l->tasks.next - offsetof(Task, live));
         list_remove(&t->live);

@@ -116,7 +116,9 @@ struct Loop {
     bool io_dirty;           /* an I/O call was made since the last poll, or that found something */
     uint32_t since_poll;
     volatile uint32_t woken; /* set by other threads together with uv_async_send */
-    Value watchers;          /* dict fd -> Watcher, V_NULL */
+    struct Watcher **watch;  /* by descriptor (io.h); NULL: not watched */
+    uint32_t nwatch;
+    uint8_t *scratch;        /* what transports read into; NULL: not needed yet */
     VM *vm;
 };
 static inline Loop *as_loop(Value v) { return (Loop *)v_obj(v); }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
@@ -19,6 +20,7 @@ struct Lock {
     pthread_cond_t taken_cond;  /* somebody else took it after a forced release */
     bool held;
     uint32_t waiting;
+    uint32_t ending;            /* threads past their last script code that still touch this struct */
     uint64_t takes;
 };
 
@@ -179,6 +181,7 @@ static void *thread_main(void *p)
     set_owned(vm, &t->loop_policy_loop, V_NULL);
     set_owned(vm, &t->async_exc, V_NULL);
     struct Lock *k = vm->lock;
+    __atomic_fetch_add(&k->ending, 1, __ATOMIC_SEQ_CST);
     pthread_mutex_lock(&k->m);
     if (t->prev)
         t->prev->next = t->next;
@@ -191,6 +194,7 @@ static void *thread_main(void *p)
     k->held = false;
     pthread_cond_signal(&k->free_cond);
     pthread_mutex_unlock(&k->m);
+    __atomic_fetch_sub(&k->ending, 1, __ATOMIC_SEQ_CST); /* the last touch: ou_threads_fini may free it now */
     return NULL;
 }
 
@@ -266,7 +270,9 @@ void ou_threads_fini(VM *vm)
     if (!k)
         return;
     if (vm->main_thread.next)
-        return; /* daemon threads are still there: their lock stays (the process is about to end) */
+        return; /* daemon threads are still there: their lock stays */
+    while (__atomic_load_n(&k->ending, __ATOMIC_SEQ_CST))
+        sched_yield();
     pthread_mutex_destroy(&k->m);
     pthread_cond_destroy(&k->free_cond);
     pthread_cond_destroy(&k->taken_cond);
