@@ -38,6 +38,7 @@ static Value sys_excepthook(VM *vm, const Value *args, int n)
     Value s = ou_exc_format(vm, exc, true);
     if (s == V_NULL)
         return V_NULL;
+    ou_io_flush_std(vm); /* what was printed before comes before the traceback */
     ou_stderr_write(vm, as_str(s)->data, as_str(s)->size);
     release(vm, s);
     return V_NONE;

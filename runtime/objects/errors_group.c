@@ -321,7 +321,7 @@ bool ou_exc_split_star(VM *vm, Value exc, Value cls, Value *match, Value *rest)
             *match = retain(exc);
             return true;
         }
-        Value list = ou_list_of(vm, &exc, 1);
+        Value list = ou_tuple_of(vm, &exc, 1);
         if (list == V_NULL)
             return false;
         Value a[2] = {vm->empty_str, list};
