@@ -129,6 +129,17 @@ static void put_literal(Parser *r, uint32_t c, bool in_class)
         put(r, "\\x00");
         return;
     }
+    if (!in_class && (r->flags & RE_A) && (r->flags & RE_I) && (c >= 128 || strchr("kKsS", (int)c))) {
+        /* Only ASCII letters fold with the ASCII flag; PCRE2 would also equate k and s with the Kelvin sign and the long s. */
+        put(r, c < 128 ? "(?-i:[" : "(?-i:");
+        ou_sb_cp(r->out, c);
+        if (c < 128) {
+            ou_sb_cp(r->out, c ^ 32);
+            put(r, "]");
+        }
+        put(r, ")");
+        return;
+    }
     if (c < 128 && (in_class ? strchr("\\]^-[", (int)c) : strchr(".^$*+?()[]{}|\\/", (int)c)))
         ou_sb_putc(r->out, '\\');
     ou_sb_cp(r->out, c);

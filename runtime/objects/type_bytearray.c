@@ -197,13 +197,13 @@ static bool set_slice(VM *vm, Value self, Value key, Value v)
         /* raised */
     } else if (step == 1) {
         ok = ou_bytearray_splice(vm, b, (size_t)start, (size_t)count, p, n);
-    } else if (v != V_NULL && n != count) {
+    } else if (n && n != count) {
         ou_raise(vm, E_VALUE, "attempt to assign bytes of size %d to extended slice of size %ld", (int)n, count);
         ok = false;
-    } else if (v != V_NULL) {
+    } else if (n) {
         for (int64_t k = 0; k < count; k++)
             b->data[start + k * step] = p[k];
-    } else if (count > 0) {
+    } else if (count > 0) { /* assigning nothing deletes, too */
         if (step < 0) { /* the same items in ascending order */
             start += (count - 1) * step;
             step = -step;
@@ -251,10 +251,12 @@ static Value bytearray_iadd(VM *vm, Value a, Value b)
 {
     if (!ou_type_of(vm, b)->slots.buffer)
         return ou_raise(vm, E_TYPE, "can't concat %T to %T", b, a);
+    ByteArray *x = as_ba(a);
+    if (a == b && x->n) /* as in CPython, where its own buffer holds it while it grows */
+        return ou_raise(vm, E_BUFFER, "Existing exports of data: object cannot be re-sized");
     Value source = slice_source(vm, b);
     if (source == V_NULL)
         return V_NULL;
-    ByteArray *x = as_ba(a);
     bool ok = ou_bytearray_splice(vm, x, x->n, 0, as_bytes(source)->data, as_bytes(source)->n);
     release(vm, source);
     return ok ? retain(a) : V_NULL;
