@@ -102,7 +102,7 @@ static Value cycle_next(VM *vm, Value self)
 {
     It *it = as_it(self);
     if (it->v[0] != V_NULL) {
-        Value v = ou_next(vm, it->v[0]);
+        Value v = ou_next_deep(vm, it->v[0]);
         if (v != V_NULL) {
             if (ou_list_append(vm, as_list(it->v[1]), v)) return v;
             release(vm, v);
@@ -190,7 +190,7 @@ static Value accumulate_next(VM *vm, Value self)
         it->v[3] = V_NULL;
         return retain(it->v[2]);
     }
-    Value v = ou_next(vm, it->v[0]);
+    Value v = ou_next_deep(vm, it->v[0]);
     if (v == V_NULL) return V_NULL;
     if (it->v[2] == V_NULL) {
         it->v[2] = v;
@@ -234,7 +234,7 @@ static Value batched_next(VM *vm, Value self)
     Value l = ou_list_new(vm, it->n[0] < 256 ? (size_t)it->n[0] : 0);
     if (l == V_NULL) return V_NULL;
     while (as_list(l)->n < it->n[0]) {
-        Value v = ou_next(vm, it->v[0]);
+        Value v = ou_next_deep(vm, it->v[0]);
         if (v == V_NULL) break;
         if (!ou_list_append_take(vm, as_list(l), v)) break;
     }
@@ -285,7 +285,7 @@ static Value chain_next(VM *vm, Value self)
     It *it = as_it(self);
     while (it->v[0] != V_NULL) {
         if (it->v[1] == V_NULL) {
-            Value iterable = ou_next(vm, it->v[0]);
+            Value iterable = ou_next_deep(vm, it->v[0]);
             Value inner = iterable == V_NULL ? V_NULL : ou_iter(vm, iterable);
             xrelease(vm, iterable);
             if (inner == V_NULL) {
@@ -294,7 +294,7 @@ static Value chain_next(VM *vm, Value self)
             }
             it->v[1] = inner;
         }
-        Value v = ou_next(vm, it->v[1]);
+        Value v = ou_next_deep(vm, it->v[1]);
         if (v != V_NULL || vm->exc) return v;
         set_owned(vm, &it->v[1], V_NULL);
     }
@@ -322,7 +322,7 @@ static Value compress_next(VM *vm, Value self)
 {
     It *it = as_it(self);
     while (it->v[0] != V_NULL) {
-        Value d = ou_next(vm, it->v[0]), s = d == V_NULL ? V_NULL : ou_next(vm, it->v[1]);
+        Value d = ou_next_deep(vm, it->v[0]), s = d == V_NULL ? V_NULL : ou_next_deep(vm, it->v[1]);
         int keep = s == V_NULL ? -1 : ou_truth(vm, s);
         xrelease(vm, s);
         if (keep > 0) return d;
@@ -351,7 +351,7 @@ static Value dropwhile_next(VM *vm, Value self)
 {
     It *it = as_it(self);
     while (it->v[1] != V_NULL) {
-        Value v = ou_next(vm, it->v[1]);
+        Value v = ou_next_deep(vm, it->v[1]);
         if (v == V_NULL || it->flag) return v;
         int drop = predicate(vm, it->v[0], v);
         if (drop == 0) {
@@ -375,7 +375,7 @@ static Value takewhile_next(VM *vm, Value self)
 {
     It *it = as_it(self);
     if (it->done || it->v[1] == V_NULL) return V_NULL;
-    Value v = ou_next(vm, it->v[1]);
+    Value v = ou_next_deep(vm, it->v[1]);
     if (v == V_NULL) return V_NULL;
     int take = predicate(vm, it->v[0], v);
     if (take > 0) return v;
@@ -394,7 +394,7 @@ static Value filterfalse_next(VM *vm, Value self)
 {
     It *it = as_it(self);
     while (it->v[1] != V_NULL) {
-        Value v = ou_next(vm, it->v[1]);
+        Value v = ou_next_deep(vm, it->v[1]);
         if (v == V_NULL) return V_NULL;
         bool plain = it->v[0] == V_NONE || it->v[0] == v_of(vm->types[T_BOOL]);
         int drop = plain ? ou_truth(vm, v) : predicate(vm, it->v[0], v);
@@ -415,7 +415,7 @@ static Value starmap_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kw
 static Value starmap_next(VM *vm, Value self)
 {
     It *it = as_it(self);
-    Value v = it->v[1] == V_NULL ? V_NULL : ou_next(vm, it->v[1]);
+    Value v = it->v[1] == V_NULL ? V_NULL : ou_next_deep(vm, it->v[1]);
     if (v == V_NULL) return V_NULL;
     Value t = ou_tuple_from(vm, v);
     release(vm, v);
@@ -447,7 +447,7 @@ static Value pairwise_next(VM *vm, Value self)
     It *it = as_it(self);
     if (it->v[0] == V_NULL) return V_NULL;
     if (it->v[1] == V_NULL) {
-        Value first = ou_next(vm, it->v[0]);
+        Value first = ou_next_deep(vm, it->v[0]);
         if (first == V_NULL) {
             if (it->v[0] != V_NULL) set_owned(vm, &it->v[0], V_NULL);
             return V_NULL;
@@ -455,7 +455,7 @@ static Value pairwise_next(VM *vm, Value self)
         set_owned(vm, &it->v[1], first);
         if (it->v[0] == V_NULL) return V_NULL;
     }
-    Value old = retain(it->v[1]), v = ou_next(vm, it->v[0]);
+    Value old = retain(it->v[1]), v = ou_next_deep(vm, it->v[0]);
     if (v == V_NULL) {
         if (it->v[0] != V_NULL) set_owned(vm, &it->v[0], V_NULL);
         if (it->v[1] != V_NULL) set_owned(vm, &it->v[1], V_NULL);
@@ -514,13 +514,13 @@ static Value islice_next(VM *vm, Value self)
     if (it->v[0] == V_NULL) return V_NULL;
     int64_t stop = it->n[1];
     while (it->n[3] < it->n[0] && (stop < 0 || it->n[3] < stop)) {
-        Value v = ou_next(vm, it->v[0]);
+        Value v = ou_next_deep(vm, it->v[0]);
         if (v == V_NULL) goto ended;
         release(vm, v);
         it->n[3]++;
     }
     if (stop >= 0 && it->n[3] >= stop) goto ended;
-    Value v = ou_next(vm, it->v[0]);
+    Value v = ou_next_deep(vm, it->v[0]);
     if (v == V_NULL) goto ended;
     it->n[3]++;
     if (__builtin_add_overflow(it->n[0], it->n[2], &it->n[0])) it->n[0] = INT64_MAX;
@@ -548,7 +548,7 @@ static Value groupby_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kw
 static bool groupby_step(VM *vm, It *it)
 {
     if (it->v[0] == V_NULL) return false;
-    Value v = ou_next(vm, it->v[0]);
+    Value v = ou_next_deep(vm, it->v[0]);
     if (v == V_NULL) return false;
     Value key = it->v[1] == V_NONE ? retain(v) : ou_call1(vm, it->v[1], v);
     if (key == V_NULL) {
@@ -629,7 +629,7 @@ static Value tee_next(VM *vm, Value self)
         if (source->busy) return ou_raise(vm, E_RUNTIME, "cannot re-enter the tee iterator");
         if (source->v[0] == V_NULL) return V_NULL;
         source->busy = true;
-        Value v = ou_next(vm, source->v[0]);
+        Value v = ou_next_deep(vm, source->v[0]);
         source->busy = false;
         if (v == V_NULL) return V_NULL;
         It *next = ou_it_new(vm, ou_type_of(vm, v_of(node)));
@@ -765,7 +765,7 @@ static Value zip_longest_next(VM *vm, Value self)
     Value row = ou_tuple_new(vm, its->n);
     if (row == V_NULL) return V_NULL;
     for (uint32_t i = 0; i < its->n; i++) {
-        Value v = its->items[i] == V_NONE ? V_NULL : ou_next(vm, its->items[i]);
+        Value v = its->items[i] == V_NONE ? V_NULL : ou_next_deep(vm, its->items[i]);
         if (v == V_NULL) {
             if (vm->exc || (its->items[i] != V_NONE && --it->n[0] == 0)) {
                 it->n[0] = 0;

@@ -41,6 +41,15 @@ bool ou_order_holds(int64_t a, int64_t b, CmpOp op); /* a op b */
 bool ou_slice_long_indices(VM *vm, Slice *s, Value length, Value out[3]);
 
 static inline bool is_a_fast(VM *vm, Value v, TypeId id) { return is_exact(v, id) || (is_obj(v) && ou_is_a(vm, v, id)); }
+/* next(it) from inside of an iterator's own next: a chain of iterators nests C calls. */
+static inline Value ou_next_deep(VM *vm, Value it)
+{
+    if (vm->c_depth >= vm->c_depth_max) return ou_raise_recursion(vm, NULL);
+    vm->c_depth++;
+    Value v = ou_next(vm, it);
+    vm->c_depth--;
+    return v;
+}
 static inline bool kw_given(const Tuple *kwnames) { return kwnames && kwnames->n; }
 
 #endif

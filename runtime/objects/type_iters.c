@@ -159,7 +159,7 @@ static Value enumerate_make(VM *vm, Type *cls, const Value *args, int n, Tuple *
 static Value enumerate_next(VM *vm, Value self)
 {
     Pair *p = (Pair *)v_obj(self);
-    Value v = ou_next(vm, p->a);
+    Value v = ou_next_deep(vm, p->a);
     if (v == V_NULL) return V_NULL;
     Value i = p->b, next = is_small(i) && v_small(i) < SMALL_MAX ? i + 1 : ou_int_op(vm, BIN_ADD, i, v_smallint(1));
     if (next == V_NULL) {
@@ -200,7 +200,7 @@ static Value filter_next(VM *vm, Value self)
 {
     Pair *p = (Pair *)v_obj(self);
     for (;;) {
-        Value v = ou_next(vm, p->b);
+        Value v = ou_next_deep(vm, p->b);
         if (v == V_NULL) return V_NULL;
         int keep;
         if (p->a == V_NONE || p->a == v_of(vm->types[T_BOOL])) {
@@ -260,7 +260,7 @@ static Value map_next(VM *vm, Value self)
     Pair *p = (Pair *)v_obj(self);
     Tuple *its = as_tuple(p->b);
     if (its->n == 1) {
-        Value v = ou_next(vm, its->items[0]);
+        Value v = ou_next_deep(vm, its->items[0]);
         if (v == V_NULL) return V_NULL;
         Value r = ou_call1(vm, p->a, v);
         release(vm, v);
@@ -269,7 +269,7 @@ static Value map_next(VM *vm, Value self)
     Value fixed[ROW_FIXED], *row = fixed, r = V_NULL;
     uint32_t n = 0;
     if (its->n > ROW_FIXED && !(row = ou_alloc(&vm->heap, its->n * sizeof(Value)))) return ou_raise_memory(vm);
-    while (n < its->n && (row[n] = ou_next(vm, its->items[n])) != V_NULL) n++;
+    while (n < its->n && (row[n] = ou_next_deep(vm, its->items[n])) != V_NULL) n++;
     if (n == its->n) r = ou_call(vm, p->a, row, (int)n, NULL);
     for (uint32_t i = 0; i < n; i++) release(vm, row[i]);
     if (row != fixed) ou_free(&vm->heap, row, its->n * sizeof(Value));
@@ -332,7 +332,7 @@ static Value strict_end(VM *vm, Zip *z, uint32_t ended)
         return ou_raise(vm, E_VALUE, "zip() argument %d is shorter than argument%s%d", (int)ended + 1, plural, (int)ended);
     }
     for (uint32_t i = 1; i < its->n; i++) {
-        Value v = ou_next(vm, its->items[i]);
+        Value v = ou_next_deep(vm, its->items[i]);
         if (v == V_NULL) {
             if (vm->exc) return V_NULL;
             continue;
@@ -352,7 +352,7 @@ static Value zip_next(VM *vm, Value self)
     Value fixed[ROW_FIXED], *row = fixed, r = V_NULL;
     uint32_t n = 0;
     if (its->n > ROW_FIXED && !(row = ou_alloc(&vm->heap, its->n * sizeof(Value)))) return ou_raise_memory(vm);
-    while (n < its->n && (row[n] = ou_next(vm, its->items[n])) != V_NULL) n++;
+    while (n < its->n && (row[n] = ou_next_deep(vm, its->items[n])) != V_NULL) n++;
     if (n == its->n) {
         r = ou_tuple_take(vm, row, n);
     } else {
