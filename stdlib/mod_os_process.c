@@ -26,7 +26,6 @@ static Value os_fork(VM *vm, const Value *args, int n)
     (void)n;
     if (!processes(vm))
         return V_NULL;
-    ou_io_flush_std(vm); /* pending output must not come out twice */
     pid_t pid = fork();
     return pid < 0 ? ou_raise_errno(vm, errno, V_NULL) : v_smallint(pid);
 }
@@ -93,7 +92,6 @@ static Value os_system(VM *vm, const Value *args, int n)
     FsPath p;
     if (!processes(vm) || !ou_fspath_get(vm, args[0], NULL, &p))
         return V_NULL;
-    ou_io_flush_std(vm);
     ou_blocking_begin(vm);
     int r = system(p.p);
     ou_blocking_end(vm);
@@ -159,7 +157,6 @@ static Value exec_with(VM *vm, Value path, Value argv, Value env)
     if (a && env != V_NULL && (envs = env_list(vm, env)) != V_NULL)
         e = c_strings(vm, envs, &env_owners, &env_cap);
     if (a && (env == V_NULL || e)) {
-        ou_io_flush_std(vm);
         if (e)
             execve(p.p, a, e);
         else
