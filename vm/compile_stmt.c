@@ -18,7 +18,8 @@ static void unpack(Compiler *c, const ExprSeq *elts, int src, AstPos pos)
         }
         star = i;
     }
-    if (elts->n > UNPACK_MAX && star == UINT32_MAX) { /* in pieces: the rest is a list that is unpacked next */
+    int room = 240 - c->unit->nlocals - c->unit->top;
+    if (elts->n > UNPACK_MAX && (int)elts->n > room && star == UINT32_MAX) { /* in pieces: the rest is a list that is unpacked next */
         ExprSeq rest = {elts->n - UNPACK_MAX, elts->items + UNPACK_MAX};
         int base = c->unit->top, t = ou_push(c);
         ou_move(c, t, src);
@@ -34,7 +35,7 @@ static void unpack(Compiler *c, const ExprSeq *elts, int src, AstPos pos)
         c->unit->top = base;
         return;
     }
-    if (elts->n > UNPACK_MAX) {
+    if (elts->n > UNPACK_MAX && (int)elts->n > room) {
         ou_c_error(c, pos, "too many expressions in star-unpacking assignment");
         return;
     }

@@ -81,7 +81,8 @@ Value ou_frame_locals(VM *vm, const FrameRef *f)
         if (ou_str_eq_c(as_str(name), ".0"))
             continue;
         /* varnames are in register order: near locals, then the far ones */
-        Value v = k < c->nlocals && k < 256u - c->nfar + (c->nfar == 0) * 256u ? f->R[k] : V_UNBOUND;
+        uint32_t near = c->varnames->n - c->nfar;
+        Value v = f->R[k < near ? k : 256 + (k - near)];
         ok = add_local(vm, as_dict(d), name, v);
     }
     for (uint32_t k = 0; ok && c->cellnames && k < c->cellnames->n; k++)
