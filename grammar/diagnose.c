@@ -4,6 +4,7 @@
  * by the functions below and in diagnose_expr.c, which mirror CPython's `invalid_` rules. At last the rest of the file is
  * tokenized, since an unterminated string or bracket further down is the better answer. */
 #include "grammar/diagnose.h"
+#include "grammar/grammar.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,11 +52,17 @@ static void unclosed(Lexer *lx)
     lx->err->incomplete = true;
 }
 
-void ou_diag_unclosed(Diag *d)
+int ou_diag_kind(Diag *d)
 {
-    if (!d->raised && d->p->lx.level)
-        unclosed(&d->p->lx);
-    d->raised = true;
+    if (d->i > d->far)
+        d->far = d->i;
+    int kind = d->t[d->i].kind;
+    if (kind == TK_END && d->t[d->i].level) {
+        if (!d->raised && d->p->lx.level)
+            unclosed(&d->p->lx);
+        d->raised = true;
+    }
+    return kind;
 }
 
 static bool raise_here(Diag *d, int kind, const char *fmt, ...)

@@ -5,7 +5,6 @@
 #ifndef OU_DIAGNOSE_H
 #define OU_DIAGNOSE_H
 
-#include "grammar/grammar.h"
 #include "grammar/build.h"
 
 typedef struct Diag {
@@ -28,17 +27,7 @@ typedef struct Node {
     bool parens;
 } Node;
 
-void ou_diag_unclosed(Diag *d); /* raises "'(' was never closed": the file ended */
-
-static inline int ou_diag_kind(Diag *d)
-{
-    if (d->i > d->far)
-        d->far = d->i;
-    int kind = d->t[d->i].kind;
-    if (kind == TK_END && d->t[d->i].level)
-        ou_diag_unclosed(d);
-    return kind;
-}
+int ou_diag_kind(Diag *d); /* of the next token; raises if that is the end of the file inside a bracket */
 
 bool ou_diag_raise(Diag *d, uint32_t from, uint32_t to, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 bool ou_diag_raise_from(Diag *d, uint32_t from, const char *fmt, ...) __attribute__((format(printf, 3, 4))); /* to d->i */

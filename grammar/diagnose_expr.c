@@ -2,6 +2,7 @@
  * Entry points: those of diagnose.h. Recursion and work are bounded: beyond, the search is given up and
  * "invalid syntax" stands. */
 #include "grammar/diagnose.h"
+#include "grammar/grammar.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* Statements of a refused line: simple statements and the headers of compound ones.
  * Entry point: ou_diag_statement. */
 #include "grammar/diagnose.h"
+#include "grammar/grammar.h"
 
 #define kind_at(d) ou_diag_kind(d)
 #define accept(d, kind) ou_diag_accept(d, kind)
