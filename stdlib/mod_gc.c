@@ -68,7 +68,7 @@ static Value gc_set_threshold(VM *vm, const Value *args, int n)
     if (t == 0)
         vm->gc.enabled = false; /* as in CPython: zero turns collection off */
     else
-        vm->gc.threshold = t < 0 ? SIZE_MAX : (size_t)t;
+        vm->gc.threshold = vm->gc.trigger = t < 0 ? SIZE_MAX : (size_t)t;
     return V_NONE;
 }
 

@@ -6,7 +6,8 @@
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
 
-enum { REACHED = 8, COUNT_ONE = 16, KEEP = GC_HAS_WEAKREF | GC_FINALIZED, THRESHOLD = 10000, OLD_MIN = 20000 };
+enum { REACHED = 8, COUNT_ONE = 16, KEEP = GC_HAS_WEAKREF | GC_FINALIZED, THRESHOLD = 10000, OLD_MIN = 20000,
+       TRIGGER_MAX = 500000 };
 
 static void head_init(GcHead *h)
 {
@@ -53,7 +54,7 @@ void ou_gc_init(VM *vm)
     Gc *gc = &vm->gc;
     head_init(&gc->young);
     head_init(&gc->old);
-    gc->threshold = THRESHOLD;
+    gc->threshold = gc->trigger = THRESHOLD;
     gc->enabled = true;
     gc->callbacks = gc->garbage = V_NULL;
 }
@@ -66,7 +67,7 @@ void ou_gc_track(VM *vm, Obj *o)
         return;
     Gc *gc = &vm->gc;
     append(&gc->young, g);
-    if (++gc->young_count > gc->threshold || gc->stress)
+    if (++gc->young_count > gc->trigger || gc->stress)
         if (gc->enabled && !gc->running)
             ou_attention(vm, ATT_GC);
 }
@@ -315,8 +316,16 @@ void ou_gc_maybe(VM *vm)
         ou_gc_collect(vm, 2);
         return;
     }
-    if (gc->young_count <= gc->threshold)
+    if (gc->young_count <= gc->trigger)
         return;
-    bool full = gc->old_count > OLD_MIN && gc->old_count > gc->old_at_last_full + gc->old_at_last_full / 4;
-    ou_gc_collect(vm, full ? 2 : 0);
+    bool full = gc->old_count > OLD_MIN && gc->old_count > 2 * gc->old_at_last_full;
+    size_t young = gc->young_count;
+    int64_t found = ou_gc_collect(vm, full ? 2 : 0);
+    /* A program that builds much and drops it without cycles should not pay for looking again and again. */
+    if (found >= 0 && (uint64_t)found * 32 < young) {
+        if (gc->trigger < TRIGGER_MAX)
+            gc->trigger *= 2;
+    } else if (gc->trigger / 2 >= gc->threshold) {
+        gc->trigger /= 2;
+    }
 }

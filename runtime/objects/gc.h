@@ -22,7 +22,8 @@ static inline Obj *gc_obj(GcHead *g) { return (Obj *)(g + 1); }
 typedef struct Gc {
     GcHead young, old;        /* list heads of tracked objects; survivors of a collection move to old */
     size_t young_count, old_count;
-    size_t threshold;         /* young objects that ask for a collection at the next safepoint */
+    size_t threshold;         /* gc.set_threshold: young objects that ask for a collection ... */
+    size_t trigger;           /* ... at the moment: grows while collections find next to nothing */
     size_t old_at_last_full;  /* a full collection comes when old has grown by a quarter since */
     bool enabled, running, stress;
     uint64_t collections[3], collected[3], uncollectable[3];
