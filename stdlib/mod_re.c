@@ -11,7 +11,7 @@
 #include "stdlib/stdlib.h"
 #include "vm/call.h"
 
-enum { CACHE_MAX = 512, MATCH_LIMIT = 200000000, HEAP_LIMIT_KIB = 512 * 1024 };
+enum { CACHE_MAX = 512, MATCH_LIMIT = 100000000 /* some seconds */, HEAP_LIMIT_KIB = 512 * 1024 };
 
 typedef struct ReState {
     Value keep;   /* list: the cache, the error class, the types */
@@ -24,6 +24,7 @@ typedef struct Pattern {
     Value pattern;      /* str or bytes */
     pcre2_code *code;
     pcre2_match_data *data;
+    pcre2_match_context *limits;
     uint32_t flags, groups, ncap;
     bool is_bytes;
     uint32_t *closed;   /* see RePattern; ncap of them */
@@ -143,7 +144,7 @@ static int run(VM *vm, Pattern *re, const Subject *s, uint32_t options)
 {
     if (s->at > s->n)
         return 0;
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)s->p, s->n, s->at, options | PCRE2_NO_UTF_CHECK, re->data, NULL);
+    int rc = pcre2_match(re->code, (PCRE2_SPTR)s->p, s->n, s->at, options | PCRE2_NO_UTF_CHECK, re->data, re->limits);
     if (rc > 0)
         return 1;
     switch (rc) {
@@ -702,8 +703,12 @@ static Value pattern_new(VM *vm, Value pattern, uint32_t flags)
         pcre2_set_newline(cc, PCRE2_NEWLINE_LF);
         pcre2_set_parens_nest_limit(cc, 1000);
         re->code = pcre2_compile((PCRE2_SPTR)t.out.p, t.out.n, options, &code, &at, cc);
-        if (re->code)
+        if (re->code && (re->limits = pcre2_match_context_create(gc)) != NULL) {
+            pcre2_set_match_limit(re->limits, MATCH_LIMIT);
+            pcre2_set_depth_limit(re->limits, MATCH_LIMIT);
+            pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
             re->data = pcre2_match_data_create_from_pattern(re->code, gc);
+        }
     }
     pcre2_compile_context_free(cc);
     pcre2_general_context_free(gc);
@@ -724,6 +729,7 @@ static void pattern_dealloc(VM *vm, Obj *o)
 {
     Pattern *re = (Pattern *)o;
     pcre2_match_data_free(re->data);
+    pcre2_match_context_free(re->limits);
     pcre2_code_free(re->code);
     if (re->closed)
         ou_free(&vm->heap, re->closed, re->ncap * sizeof *re->closed);

@@ -23,15 +23,9 @@ typedef struct WidthRange {
 
 static bool char_arg(VM *vm, const char *fname, Value v, bool several, uint32_t *c)
 {
-    if (!ou_is_a(vm, v, T_STR)) {
+    if (!ou_is_a(vm, v, T_STR) || as_str(v)->length != 1) {
         ou_raise(vm, E_TYPE, several ? "%s() argument 1 must be a unicode character, not %T" : "%s() argument must be a unicode character, not %T",
                  fname, v);
-        return false;
-    }
-    if (as_str(v)->length != 1) {
-        ou_raise(vm, E_TYPE, several ? "%s(): argument 1 must be a unicode character, not a string of length %ld"
-                                     : "%s(): argument must be a unicode character, not a string of length %ld",
-                 fname, (int64_t)as_str(v)->length);
         return false;
     }
     *c = ou_str_at(vm, as_str(v), 0);

@@ -277,11 +277,11 @@ static bool parse_escape(Parser *r, int *kind, Width *w)
         else if (c == 'Z')
             put(r, "\\z");
         else if (r->is_bytes || !(r->flags & RE_A))
-            put(r, c == 'b' ? "\\b" : "\\B");
+            put(r, c == 'b' ? "\\b" : "(?!\\A\\z)\\B"); /* Python's never matches in an empty text */
         else if (c == 'b')
             put(r, "(?:(?<=[" ASCII_W "])(?![" ASCII_W "])|(?<![" ASCII_W "])(?=[" ASCII_W "]))");
         else
-            put(r, "(?:(?<=[" ASCII_W "])(?=[" ASCII_W "])|(?<![" ASCII_W "])(?![" ASCII_W "]))");
+            put(r, "(?!\\A\\z)(?:(?<=[" ASCII_W "])(?=[" ASCII_W "])|(?<![" ASCII_W "])(?![" ASCII_W "]))");
         return true;
     case 'd': case 'D': case 'w': case 'W': case 's': case 'S':
         put_category(r, (int)c, false);
