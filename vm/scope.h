@@ -71,6 +71,7 @@ typedef struct Scope {
 } Scope;
 
 bool ou_scope_build(Compiler *c, const AstMod *mod);    /* fills c->module_scope; false: a SyntaxError is pending */
+void ou_scope_resolve(Compiler *c, Scope *s);            /* scope_resolve.c: the scope and all inside it */
 Scope *ou_scope_of(Compiler *c, const void *key);       /* the scope that an AST node opened */
 Symbol *ou_scope_find(const Scope *s, const Str *name); /* NULL: the name does not occur in s */
 int ou_scope_free_index(const Scope *code, const Symbol *owner); /* -1: not free there */
