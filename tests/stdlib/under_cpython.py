@@ -11,6 +11,8 @@ import sys
 
 HERE = __file__.rpartition("/")[0] or "."
 ROOT = HERE + "/../../stdlib"
+# Script modules over natives that CPython has nothing like.
+SKIP = ("asyncio", "re", "codecs", "encodings", "ssl", "socket", "signal", "select", "subprocess")
 
 
 def natives():
@@ -53,7 +55,7 @@ class Finder:
     def find_spec(self, name, path=None, target=None):
         stem = ROOT + "/" + name.replace(".", "/")
         for file, is_package in ((stem + "/__init__.script", True), (stem + ".script", False)):
-            if self.exists(file) and name.partition(".")[0] not in ("asyncio", "re"):
+            if self.exists(file) and name.partition(".")[0] not in SKIP:
                 spec = self.make_spec(name, self, origin=file, is_package=is_package)
                 if is_package:
                     spec.submodule_search_locations = [stem]
@@ -82,7 +84,8 @@ def install():
         for file in files:
             if file.endswith(".script"):
                 name = os.path.relpath(os.path.join(base, file), ROOT)[:-7].replace("/", ".")
-                sys.modules.pop(name.removesuffix(".__init__"), None)
+                if name.partition(".")[0] not in SKIP:
+                    sys.modules.pop(name.removesuffix(".__init__"), None)
     for name in ("re", "re._parser", "re._compiler", "re._constants", "re._casefix", "contextlib", "_strptime"):
         sys.modules.pop(name, None)
 
