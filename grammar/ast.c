@@ -22,22 +22,18 @@ static const char *const operator_texts[] = {
 #include "grammar/ast.def"
 };
 
-const char *ou_ast_kind_name(AstKind kind)
-{
+const char *ou_ast_kind_name(AstKind kind) {
     return kind_names[kind];
 }
 
-size_t ou_ast_kind_size(AstKind kind)
-{
+size_t ou_ast_kind_size(AstKind kind) {
     return kind_sizes[kind];
 }
 
-const char *ou_ast_operator_text(int op)
-{
+const char *ou_ast_operator_text(int op) {
     return operator_texts[AST_OP_FIRST_BIN + op];
 }
 
-const char *ou_ast_cmp_text(int op)
-{
+const char *ou_ast_cmp_text(int op) {
     return operator_texts[AST_OP_FIRST_CMP + op];
 }

@@ -1,8 +1,8 @@
 /* The AST: Python 3.13's `ast` module node for node, as tagged structs in an arena. Included by the compiler.
- * ast.def declares the nodes; a field is reached as `e->BinOp.left`, a kind is `EXPR_BinOp`, an operator `BIN_Add`.
- * A node is immutable once parsed and allocated only as large as its kind needs: never copy one by assignment.
- * Fields named O... in ast.def may be NULL. Two AstStr of one parse are the same name if and only if they are the same
- * pointer. Private names are not mangled here. */
+ * ast.def declares the nodes; a field is reached as `e->BinOp.left`, a kind is `EXPR_BinOp`, an operator
+ * `BIN_Add`. A node is immutable once parsed and allocated only as large as its kind needs: never copy one by
+ * assignment. Fields named O... in ast.def may be NULL. Two AstStr of one parse are the same name if and only
+ * if they are the same pointer. Private names are not mangled here. */
 #ifndef OU_AST_H
 #define OU_AST_H
 
@@ -223,13 +223,13 @@ typedef struct AstMod {
 #undef AST_ONLY_TYPEPARAM
 #undef AST_MEMBER
 
-/* No path from the root to a leaf is longer than this, so that walking the tree recursively is safe: expressions nest
- * at most this deep, and so do statements and patterns (counted apart). */
+/* No path from the root to a leaf is longer than this, so that walking the tree recursively is safe:
+ * expressions nest at most this deep, and so do statements and patterns (counted apart). */
 enum { AST_MAX_DEPTH = 2000 };
 
-const char *ou_ast_kind_name(AstKind kind);     /* "BinOp" */
-size_t ou_ast_kind_size(AstKind kind);          /* bytes that a node of this kind takes */
-const char *ou_ast_operator_text(int op);       /* of a BIN_...: "+" */
-const char *ou_ast_cmp_text(int op);            /* of a CMP_...: "not in" */
+const char *ou_ast_kind_name(AstKind kind); /* "BinOp" */
+size_t ou_ast_kind_size(AstKind kind);      /* bytes that a node of this kind takes */
+const char *ou_ast_operator_text(int op);   /* of a BIN_...: "+" */
+const char *ou_ast_cmp_text(int op);        /* of a CMP_...: "not in" */
 
 #endif

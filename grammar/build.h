@@ -1,8 +1,9 @@
 /* What the grammar's actions call: the parser's state and the builders of the tree.
- * Used by grammar.y and the .c files of this folder only. A builder never returns NULL: after a failure (p->failed) it
- * returns the dummy node, so that the reductions of the same step need no checks; parse.c looks at p->failed before
- * the next token. Start positions travel apart from nodes (Ex, Pat), since `(a) + b` starts at a parenthesis that no node
- * covers; a node's end is always the end of the token before the lookahead (p->end_line, p->end_col). */
+ * Used by grammar.y and the .c files of this folder only. A builder never returns NULL: after a failure
+ * (p->failed) it returns the dummy node, so that the reductions of the same step need no checks; parse.c
+ * looks at p->failed before the next token. Start positions travel apart from nodes (Ex, Pat), since `(a) +
+ * b` starts at a parenthesis that no node covers; a node's end is always the end of the token before the
+ * lookahead (p->end_line, p->end_col). */
 #ifndef OU_BUILD_H
 #define OU_BUILD_H
 
@@ -36,9 +37,9 @@ typedef struct Parser {
     uint32_t end_line, end_col; /* end of the last token given to the grammar */
     Tok look;                   /* the token being given */
     bool failed;
-    bool lexer_failed;          /* err is the lexer's */
-    bool final;     /* err is right as it stands: diagnose.c has nothing to add */
-    bool bad_token; /* the grammar refused p->look: diagnose.c finds the message */
+    bool lexer_failed; /* err is the lexer's */
+    bool final;        /* err is right as it stands: diagnose.c has nothing to add */
+    bool bad_token;    /* the grammar refused p->look: diagnose.c finds the message */
     ParseMode mode;
     uint32_t flags;
     void **items; /* the item stack, in the heap */
@@ -47,10 +48,10 @@ typedef struct Parser {
     uint32_t n_names, cap_names;
     Tok *queue; /* tokens read ahead, in the heap */
     uint32_t queue_head, queue_len, queue_cap;
-    bool line_begin;        /* the next token begins a statement's line */
-    bool stmt_begin;        /* the next token may begin a simple statement */
-    bool match_header;      /* in the header line of a match statement */
-    uint8_t indents;        /* open INDENTs */
+    bool line_begin;                      /* the next token begins a statement's line */
+    bool stmt_begin;                      /* the next token may begin a simple statement */
+    bool match_header;                    /* in the header line of a match statement */
+    uint8_t indents;                      /* open INDENTs */
     bool match_block[LEX_MAX_INDENT + 1]; /* this indentation level holds cases */
     AstMod *mod;
     Expr *piece; /* result of START_PIECE, for diagnose.c */
@@ -68,7 +69,8 @@ typedef enum ParamKind { PARAM_PLAIN, PARAM_SLASH, PARAM_STAR, PARAM_DSTAR } Par
 enum { ARG_PLAIN, ARG_GENEXP };
 
 /* ---- parser-wide (build.c) ---- */
-void ou_build_fail(Parser *p, int kind, AstPos pos, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void ou_build_fail(Parser *p, int kind, AstPos pos, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 /* The same for an error that is found only behind its line. */
 void ou_build_fail_final(Parser *p, AstPos pos, const char *msg);
 void ou_build_fail_here(Parser *p, const char *msg); /* at the lookahead token */
@@ -86,8 +88,7 @@ List ou_list_first(Parser *p, void *item, AstPos pos);
 void **ou_ast_list_take(Parser *p, List l, uint32_t *n); /* takes the items off the stack, into the arena */
 ExprSeq ou_list_exprs(Parser *p, List l);
 unsigned ou_seq_depth(ExprSeq s);
-static inline Ex ou_ex(Tok t, Expr *e)
-{
+static inline Ex ou_ex(Tok t, Expr *e) {
     return (Ex){e, t.pos.line, t.pos.col};
 }
 
@@ -228,7 +229,8 @@ void ou_grammarFinalize(void *self);
 void ou_grammar(void *self, int kind, Tok t);
 size_t ou_grammar_size(void);
 
-/* ---- diagnose.c: finds the error that CPython's parser would name; p->failed is set and err may hold a candidate ---- */
+/* ---- diagnose.c: finds the error that CPython's parser would name; p->failed is set and err may hold a
+ * candidate ---- */
 void ou_diagnose(Parser *p);
 
 #endif

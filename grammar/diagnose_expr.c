@@ -11,48 +11,35 @@ enum { MAX_DEPTH = 2000, MAX_STEPS = 20000000 };
 #define kind_at(d) ou_diag_kind(d)
 #define accept(d, kind) ou_diag_accept(d, kind)
 
-bool ou_diag_accept(Diag *d, int kind)
-{
-    if (ou_diag_kind(d) != kind)
-        return false;
+bool ou_diag_accept(Diag *d, int kind) {
+    if (ou_diag_kind(d) != kind) return false;
     d->i++;
     return true;
 }
 
-static bool enter(Diag *d)
-{
-    if (d->raised || d->depth >= MAX_DEPTH || ++d->steps > MAX_STEPS)
-        return false;
+static bool enter(Diag *d) {
+    if (d->raised || d->depth >= MAX_DEPTH || ++d->steps > MAX_STEPS) return false;
     d->depth++;
     return true;
 }
 
-static bool leave(Diag *d, bool r)
-{
+static bool leave(Diag *d, bool r) {
     d->depth--;
     return r && !d->raised;
 }
 
-static void set(Node *n, uint32_t s, uint32_t e, AstKind kind)
-{
-    *n = (Node){.s = s, .e = e, .ns = s, .ne = e, .kind = (uint8_t)kind};
-}
-
 /* Tries a matcher without moving or raising. */
-static bool quietly(Diag *d, bool (*match)(Diag *, Node *), Node *n)
-{
+static bool quietly(Diag *d, bool (*match)(Diag *, Node *), Node *n) {
     uint32_t i = d->i;
     bool quiet = d->quiet;
     d->quiet = true;
     bool r = match(d, n);
     d->quiet = quiet;
-    if (!r)
-        d->i = i;
+    if (!r) d->i = i;
     return r;
 }
 
-const char *ou_diag_name(const Node *n)
-{
+const char *ou_diag_name(const Node *n) {
     Expr e;
     memset(&e, 0, sizeof e);
     e.kind = n->kind;
@@ -63,8 +50,7 @@ const char *ou_diag_name(const Node *n)
 /* ---- comprehensions ---- */
 
 /* One or more for clauses; *item is the last iterable or condition, *target the last target. */
-static bool for_clauses(Diag *d, Node *item, Node *target)
-{
+bool ou_diag_for_clauses(Diag *d, Node *item, Node *target) {
     bool any = false;
     while (!d->raised) {
         uint32_t i = d->i;
@@ -78,13 +64,11 @@ static bool for_clauses(Diag *d, Node *item, Node *target)
             return any;
         }
         if (!accept(d, TK_IN)) {
-            if (!d->quiet)
-                ou_diag_raise(d, d->i, d->i, "'in' expected after for-loop variables");
+            if (!d->quiet) ou_diag_raise(d, d->i, d->i, "'in' expected after for-loop variables");
             d->i = i;
             return false;
         }
-        if (!d->quiet && !ou_diag_target(d, target, TARGET_FOR))
-            return false;
+        if (!d->quiet && !ou_diag_target(d, target, TARGET_FOR)) return false;
         if (!ou_diag_disjunction(d, item)) {
             d->i = i;
             return any;
@@ -103,44 +87,39 @@ static bool for_clauses(Diag *d, Node *item, Node *target)
     return false;
 }
 
-static bool at_for(Diag *d)
-{
+bool ou_diag_at_for(Diag *d) {
     return kind_at(d) == TK_FOR || (kind_at(d) == TK_ASYNC && d->t[d->i + 1].kind == TK_FOR);
 }
 
 /* ---- displays ---- */
 
 /* After an element of a display that a for clause follows. */
-static bool comprehension_errors(Diag *d, const Node *first, const Node *last, uint32_t commas, int open)
-{
+static bool comprehension_errors(Diag *d, const Node *first, const Node *last, uint32_t commas, int open) {
     Node a, b;
     bool starred = first->kind == EXPR_Starred && !commas;
-    if (!at_for(d) || d->quiet || (!starred && (!commas || open == TK_LPAR)))
-        return false;
+    if (!ou_diag_at_for(d) || d->quiet || (!starred && (!commas || open == TK_LPAR))) return false;
     uint32_t i = d->i;
-    bool ok = for_clauses(d, &a, &b);
+    bool ok = ou_diag_for_clauses(d, &a, &b);
     d->i = i;
-    if (!ok)
-        return d->raised;
+    if (!ok) return d->raised;
     if (starred)
         ou_diag_raise(d, first->ns, first->ne - 1, "iterable unpacking cannot be used in comprehension");
     else
-        ou_diag_raise(d, first->ns, last->ne - 1, "did you forget parentheses around the comprehension target?");
+        ou_diag_raise(d, first->ns, last->ne - 1,
+                      "did you forget parentheses around the comprehension target?");
     return true;
 }
 
 /* Elements up to [close], the first of which may be matched already; sets n->kind. */
-static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, const Node *given)
-{
+static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, const Node *given) {
     uint32_t commas = 0;
     Node first = {0}, e = {0}, item, target;
-    if (given)
-        first = e = *given;
+    if (given) first = e = *given;
     AstKind plain = open == TK_LSQB ? EXPR_List : open == TK_LBRACE ? EXPR_Set : EXPR_Tuple;
     AstKind comp = open == TK_LSQB ? EXPR_ListComp : open == TK_LBRACE ? EXPR_SetComp : EXPR_GeneratorExp;
     for (;;) {
         if (accept(d, close)) {
-            set(n, start, d->i, plain);
+            ou_diag_set(n, start, d->i, plain);
             if (open == TK_LPAR && !commas && first.e) {
                 bool constant = first.kind == EXPR_Constant;
                 n->kind = first.kind;
@@ -153,32 +132,26 @@ static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, cons
             }
             return true;
         }
-        if (first.e && !commas && at_for(d)) {
-            if (comprehension_errors(d, &first, &e, 0, open))
+        if (first.e && !commas && ou_diag_at_for(d)) {
+            if (comprehension_errors(d, &first, &e, 0, open)) return false;
+            if (first.kind == EXPR_Starred || !ou_diag_for_clauses(d, &item, &target) || !accept(d, close))
                 return false;
-            if (first.kind == EXPR_Starred || !for_clauses(d, &item, &target) || !accept(d, close))
-                return false;
-            set(n, start, d->i, comp);
+            ou_diag_set(n, start, d->i, comp);
             return true;
         }
         if (first.e) {
-            if (at_for(d) && comprehension_errors(d, &first, &e, commas, open))
-                return false;
-            if (!accept(d, TK_COMMA))
-                return false;
+            if (ou_diag_at_for(d) && comprehension_errors(d, &first, &e, commas, open)) return false;
+            if (!accept(d, TK_COMMA)) return false;
             commas++;
-            if (at_for(d)) {
+            if (ou_diag_at_for(d)) {
                 Node comma = {.ns = d->i - 1, .ne = d->i};
-                if (comprehension_errors(d, &first, &comma, commas, open))
-                    return false;
+                if (comprehension_errors(d, &first, &comma, commas, open)) return false;
             }
-            if (kind_at(d) == close)
-                continue;
+            if (kind_at(d) == close) continue;
         }
         if (open == TK_LPAR && !first.e && kind_at(d) == TK_YIELD) {
-            if (!ou_diag_yield_or_exprs(d, &first) || !accept(d, close))
-                return false;
-            set(n, start, d->i, EXPR_Yield);
+            if (!ou_diag_yield_or_exprs(d, &first) || !accept(d, close)) return false;
+            ou_diag_set(n, start, d->i, EXPR_Yield);
             n->ns = first.ns;
             n->ne = first.ne;
             n->parens = true;
@@ -190,16 +163,13 @@ static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, cons
                 ou_diag_raise(d, star, star, "cannot use double starred expression here");
             return false;
         }
-        if (!ou_diag_star_named(d, &e))
-            return false;
-        if (!first.e)
-            first = e;
+        if (!ou_diag_star_named(d, &e)) return false;
+        if (!first.e) first = e;
     }
 }
 
 /* ": value" after a key; raises what is wrong with it. */
-static bool dict_value(Diag *d)
-{
+static bool dict_value(Diag *d) {
     Node v;
     if (kind_at(d) != TK_COLON) {
         if (!d->quiet) {
@@ -224,12 +194,11 @@ static bool dict_value(Diag *d)
     return ou_diag_expression(d, &v);
 }
 
-static bool dict_or_set(Diag *d, Node *n)
-{
+static bool dict_or_set(Diag *d, Node *n) {
     uint32_t start = d->i - 1;
     Node e = {0}, item, target;
     if (accept(d, TK_RBRACE)) {
-        set(n, start, d->i, EXPR_Dict);
+        ou_diag_set(n, start, d->i, EXPR_Dict);
         return true;
     }
     int k = kind_at(d);
@@ -239,13 +208,12 @@ static bool dict_or_set(Diag *d, Node *n)
         uint32_t s = d->i;
         bool unpacking = kind_at(d) == TK_DSTAR;
         if (items && accept(d, TK_RBRACE)) {
-            set(n, start, d->i, EXPR_Dict);
+            ou_diag_set(n, start, d->i, EXPR_Dict);
             return true;
         }
         if (unpacking) {
             d->i++;
-            if (!ou_diag_bitor(d, &e))
-                return false;
+            if (!ou_diag_bitor(d, &e)) return false;
         } else {
             /* A later key is first tried as it stands, so that `c d` lacks a colon, not a comma. */
             if (!(items && !d->quiet && quietly(d, ou_diag_expression, &e)) && !ou_diag_expression(d, &e))
@@ -254,40 +222,36 @@ static bool dict_or_set(Diag *d, Node *n)
                 d->i = s;
                 return elements(d, n, start, TK_LBRACE, TK_RBRACE, NULL);
             }
-            if (!items && kind_at(d) != TK_COLON)
-                return elements(d, n, start, TK_LBRACE, TK_RBRACE, &e);
-            if (!dict_value(d))
-                return false;
+            if (!items && kind_at(d) != TK_COLON) return elements(d, n, start, TK_LBRACE, TK_RBRACE, &e);
+            if (!dict_value(d)) return false;
         }
-        if (!items && at_for(d)) {
-            if (!for_clauses(d, &item, &target) || !accept(d, TK_RBRACE))
-                return false;
+        if (!items && ou_diag_at_for(d)) {
+            if (!ou_diag_for_clauses(d, &item, &target) || !accept(d, TK_RBRACE)) return false;
             if (unpacking)
-                return d->quiet ? false : ou_diag_raise(d, s, s, "dict unpacking cannot be used in dict comprehension");
-            set(n, start, d->i, EXPR_DictComp);
+                return d->quiet
+                           ? false
+                           : ou_diag_raise(d, s, s, "dict unpacking cannot be used in dict comprehension");
+            ou_diag_set(n, start, d->i, EXPR_DictComp);
             return true;
         }
-        if (!accept(d, TK_COMMA) && kind_at(d) != TK_RBRACE)
-            return false;
+        if (!accept(d, TK_COMMA) && kind_at(d) != TK_RBRACE) return false;
     }
 }
 
 /* ---- f-strings ---- */
 
-static bool at_field_end(Diag *d)
-{
+static bool at_field_end(Diag *d) {
     int k = kind_at(d);
     return k == TK_FBANG || k == TK_FCOLON || k == TK_FRBRACE;
 }
 
-/* Messages about the token after the field's parts are not raised inside an unfinished bracket: another error is near. */
-static bool field_error(Diag *d, const char *msg)
-{
+/* Messages about the token after the field's parts are not raised inside an unfinished bracket: another error
+ * is near. */
+static bool field_error(Diag *d, const char *msg) {
     return d->quiet ? false : ou_diag_raise(d, d->i, d->i, "f-string: %s", msg);
 }
 
-static bool field(Diag *d)
-{
+static bool field(Diag *d) {
     Node e;
     static const struct {
         int kind;
@@ -297,24 +261,19 @@ static bool field(Diag *d)
                  {TK_FCOLON, "valid expression required before ':'"},
                  {TK_FRBRACE, "valid expression required before '}'"}};
     for (int k = 0; k < 4; k++)
-        if (kind_at(d) == empty[k].kind)
-            return field_error(d, empty[k].text);
+        if (kind_at(d) == empty[k].kind) return field_error(d, empty[k].text);
     if (!ou_diag_yield_or_exprs(d, &e)) {
-        if (!d->raised && kind_at(d) != TK_END)
-            field_error(d, "expecting a valid expression after '{'");
+        if (!d->raised && kind_at(d) != TK_END) field_error(d, "expecting a valid expression after '{'");
         return false;
     }
     bool debug = kind_at(d) == TK_ASSIGN;
-    if (!debug && !at_field_end(d))
-        return field_error(d, "expecting '=', or '!', or ':', or '}'");
+    if (!debug && !at_field_end(d)) return field_error(d, "expecting '=', or '!', or ':', or '}'");
     d->i += debug;
-    if (debug && !at_field_end(d))
-        return field_error(d, "expecting '!', or ':', or '}'");
+    if (debug && !at_field_end(d)) return field_error(d, "expecting '!', or ':', or '}'");
     if (accept(d, TK_FBANG)) {
         if (kind_at(d) == TK_FCOLON || kind_at(d) == TK_FRBRACE)
             return field_error(d, "missing conversion character");
-        if (kind_at(d) != TK_NAME)
-            return field_error(d, "invalid conversion character");
+        if (kind_at(d) != TK_NAME) return field_error(d, "invalid conversion character");
         const Tok *name = &d->t[d->i];
         const uchar *s = d->p->lx.src + name->start;
         if (name->start != d->t[d->i - 1].end) {
@@ -325,8 +284,9 @@ static bool field(Diag *d)
         }
         if (name->end - name->start != 1 || !strchr("sra", *s)) {
             if (!d->quiet)
-                ou_diag_raise(d, d->i, d->i, "f-string: invalid conversion character '%.*s': expected 's', 'r', or 'a'",
-                              (int)(name->end - name->start < 100 ? name->end - name->start : 100), (const char *)s);
+                ou_diag_raise(
+                    d, d->i, d->i, "f-string: invalid conversion character '%.*s': expected 's', 'r', or 'a'",
+                    (int)(name->end - name->start < 100 ? name->end - name->start : 100), (const char *)s);
             return false;
         }
         d->i++;
@@ -335,58 +295,43 @@ static bool field(Diag *d)
     }
     if (accept(d, TK_FCOLON)) {
         for (;;) {
-            if (accept(d, TK_FMIDDLE))
-                continue;
-            if (!accept(d, TK_FLBRACE))
-                break;
-            if (!field(d))
-                return false;
+            if (accept(d, TK_FMIDDLE)) continue;
+            if (!accept(d, TK_FLBRACE)) break;
+            if (!field(d)) return false;
         }
-        if (kind_at(d) != TK_FRBRACE)
-            return field_error(d, "expecting '}', or format specs");
+        if (kind_at(d) != TK_FRBRACE) return field_error(d, "expecting '}', or format specs");
     }
-    if (!accept(d, TK_FRBRACE))
-        return field_error(d, "expecting '}'");
+    if (!accept(d, TK_FRBRACE)) return field_error(d, "expecting '}'");
     return true;
 }
 
-static bool fstring(Diag *d)
-{
+static bool fstring(Diag *d) {
     d->i++;
     for (;;) {
-        if (accept(d, TK_FMIDDLE))
-            continue;
-        if (accept(d, TK_FEND))
-            return true;
-        if (!accept(d, TK_FLBRACE) || !enter(d))
-            return false;
-        if (!leave(d, field(d)))
-            return false;
+        if (accept(d, TK_FMIDDLE)) continue;
+        if (accept(d, TK_FEND)) return true;
+        if (!accept(d, TK_FLBRACE) || !enter(d)) return false;
+        if (!leave(d, field(d))) return false;
     }
 }
 
 /* ---- atoms and primaries ---- */
 
-static bool strings(Diag *d, Node *n)
-{
+static bool strings(Diag *d, Node *n) {
     uint32_t s = d->i;
     bool f = false;
     for (;;) {
-        if (accept(d, TK_STRING))
-            continue;
-        if (kind_at(d) != TK_FSTART)
-            break;
+        if (accept(d, TK_STRING)) continue;
+        if (kind_at(d) != TK_FSTART) break;
         f = true;
-        if (!fstring(d))
-            return false;
+        if (!fstring(d)) return false;
     }
-    set(n, s, d->i, f ? EXPR_JoinedStr : EXPR_Constant);
+    ou_diag_set(n, s, d->i, f ? EXPR_JoinedStr : EXPR_Constant);
     n->constant = CONST_STR;
     return true;
 }
 
-static bool atom(Diag *d, Node *n)
-{
+static bool atom(Diag *d, Node *n) {
     uint32_t s = d->i;
     int k = kind_at(d);
     switch (k) {
@@ -395,7 +340,7 @@ static bool atom(Diag *d, Node *n)
     case TK_CASE:
     case TK_TYPE:
         d->i++;
-        set(n, s, d->i, EXPR_Name);
+        ou_diag_set(n, s, d->i, EXPR_Name);
         return true;
     case TK_NUMBER:
     case TK_NONE:
@@ -403,7 +348,7 @@ static bool atom(Diag *d, Node *n)
     case TK_FALSE:
     case TK_ELLIPSIS:
         d->i++;
-        set(n, s, d->i, EXPR_Constant);
+        ou_diag_set(n, s, d->i, EXPR_Constant);
         n->constant = k == TK_NUMBER  ? CONST_INT
                       : k == TK_NONE  ? CONST_NONE
                       : k == TK_TRUE  ? CONST_TRUE
@@ -411,53 +356,38 @@ static bool atom(Diag *d, Node *n)
                                       : CONST_ELLIPSIS;
         return true;
     case TK_STRING:
-    case TK_FSTART:
-        return strings(d, n);
+    case TK_FSTART: return strings(d, n);
     case TK_LPAR:
-    case TK_LPARW:
-        d->i++;
-        return elements(d, n, s, TK_LPAR, TK_RPAR, NULL);
-    case TK_LSQB:
-        d->i++;
-        return elements(d, n, s, TK_LSQB, TK_RSQB, NULL);
-    case TK_LBRACE:
-        d->i++;
-        return dict_or_set(d, n);
-    default:
-        return false;
+    case TK_LPARW: d->i++; return elements(d, n, s, TK_LPAR, TK_RPAR, NULL);
+    case TK_LSQB: d->i++; return elements(d, n, s, TK_LSQB, TK_RSQB, NULL);
+    case TK_LBRACE: d->i++; return dict_or_set(d, n);
+    default: return false;
     }
 }
 
-static bool slices(Diag *d)
-{
+static bool slices(Diag *d) {
     Node e;
-    if (kind_at(d) == TK_RSQB)
-        return false;
+    if (kind_at(d) == TK_RSQB) return false;
     while (kind_at(d) != TK_RSQB) {
         if (accept(d, TK_STAR)) {
-            if (!ou_diag_expression(d, &e))
-                return false;
+            if (!ou_diag_expression(d, &e)) return false;
         } else {
             bool any = kind_at(d) != TK_COLON;
-            if (any && !ou_diag_named(d, &e))
-                return false;
+            if (any && !ou_diag_named(d, &e)) return false;
             for (int colons = 0; colons < 2 && accept(d, TK_COLON); colons++) {
                 int k = kind_at(d);
                 if (k != TK_COLON && k != TK_COMMA && k != TK_RSQB && !ou_diag_expression(d, &e))
                     return false;
             }
         }
-        if (!accept(d, TK_COMMA))
-            break;
+        if (!accept(d, TK_COMMA)) break;
     }
     return kind_at(d) == TK_RSQB;
 }
 
-static bool primary(Diag *d, Node *n)
-{
+static bool primary(Diag *d, Node *n) {
     uint32_t s = d->i;
-    if (!atom(d, n))
-        return false;
+    if (!atom(d, n)) return false;
     while (!d->raised) {
         uint32_t i = d->i;
         switch (kind_at(d)) {
@@ -468,7 +398,7 @@ static bool primary(Diag *d, Node *n)
                 return true;
             }
             d->i++;
-            set(n, s, d->i, EXPR_Attribute);
+            ou_diag_set(n, s, d->i, EXPR_Attribute);
             break;
         case TK_LPAR:
         case TK_LPARW:
@@ -477,7 +407,7 @@ static bool primary(Diag *d, Node *n)
                 d->i = i;
                 return !d->raised;
             }
-            set(n, s, d->i, EXPR_Call);
+            ou_diag_set(n, s, d->i, EXPR_Call);
             break;
         case TK_LSQB:
             d->i++;
@@ -486,10 +416,9 @@ static bool primary(Diag *d, Node *n)
                 return !d->raised;
             }
             d->i++;
-            set(n, s, d->i, EXPR_Subscript);
+            ou_diag_set(n, s, d->i, EXPR_Subscript);
             break;
-        default:
-            return true;
+        default: return true;
         }
     }
     return false;
@@ -498,8 +427,7 @@ static bool primary(Diag *d, Node *n)
 /* ---- operators ---- */
 
 /* Signs, await and a primary; `**` is one of the binary operators here, since only extents matter. */
-static bool operand(Diag *d, Node *n)
-{
+static bool operand(Diag *d, Node *n) {
     uint32_t s = d->i;
     bool sign = false, wait = false;
     while (kind_at(d) == TK_PLUS || kind_at(d) == TK_MINUS || kind_at(d) == TK_TILDE) {
@@ -512,14 +440,13 @@ static bool operand(Diag *d, Node *n)
         return false;
     }
     if (sign)
-        set(n, s, d->i, EXPR_UnaryOp);
+        ou_diag_set(n, s, d->i, EXPR_UnaryOp);
     else if (wait)
-        set(n, s, d->i, EXPR_Await);
+        ou_diag_set(n, s, d->i, EXPR_Await);
     return true;
 }
 
-static bool is_binary(int k)
-{
+static bool is_binary(int k) {
     switch (k) {
     case TK_BAR:
     case TK_CARET:
@@ -533,46 +460,37 @@ static bool is_binary(int k)
     case TK_DSLASH:
     case TK_PERCENT:
     case TK_AT:
-    case TK_DSTAR:
-        return true;
-    default:
-        return false;
+    case TK_DSTAR: return true;
+    default: return false;
     }
 }
 
-bool ou_diag_bitor(Diag *d, Node *n)
-{
+bool ou_diag_bitor(Diag *d, Node *n) {
     uint32_t s = d->i;
     Node r;
-    if (!enter(d))
-        return false;
-    if (!operand(d, n))
-        return leave(d, false);
+    if (!enter(d)) return false;
+    if (!operand(d, n)) return leave(d, false);
     while (is_binary(kind_at(d))) {
         uint32_t i = d->i++;
         if (!operand(d, &r)) {
             d->i = i;
             break;
         }
-        set(n, s, d->i, EXPR_BinOp);
+        ou_diag_set(n, s, d->i, EXPR_BinOp);
     }
     return leave(d, true);
 }
 
-static bool comparison_operator(Diag *d)
-{
+static bool comparison_operator(Diag *d) {
     switch (kind_at(d)) {
     case TK_EQ:
     case TK_LT:
     case TK_LE:
     case TK_GT:
     case TK_GE:
-    case TK_IN:
-        d->i++;
-        return true;
+    case TK_IN: d->i++; return true;
     case TK_NE:
-        if (d->p->lx.src[d->t[d->i].start] == '<')
-            return false;
+        if (d->p->lx.src[d->t[d->i].start] == '<') return false;
         d->i++;
         return true;
     case TK_IS:
@@ -580,76 +498,66 @@ static bool comparison_operator(Diag *d)
         accept(d, TK_NOT);
         return true;
     case TK_NOT:
-        if (d->t[d->i + 1].kind != TK_IN)
-            return false;
+        if (d->t[d->i + 1].kind != TK_IN) return false;
         d->i += 2;
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 
-bool ou_diag_disjunction(Diag *d, Node *n)
-{
+bool ou_diag_disjunction(Diag *d, Node *n) {
     uint32_t s = d->i;
     bool joined = false;
-    if (!enter(d))
-        return false;
+    if (!enter(d)) return false;
     for (uint32_t last = s;;) {
         bool negated = false;
-        while (accept(d, TK_NOT))
-            negated = true;
+        while (accept(d, TK_NOT)) negated = true;
         if (!ou_diag_bitor(d, n)) {
             d->i = last;
-            if (last == s)
-                return leave(d, false);
+            if (last == s) return leave(d, false);
             break;
         }
         for (;;) {
             uint32_t i = d->i;
             Node r;
-            if (!comparison_operator(d))
-                break;
+            if (!comparison_operator(d)) break;
             if (!ou_diag_bitor(d, &r)) {
                 d->i = i;
                 break;
             }
-            set(n, s, d->i, EXPR_Compare);
+            ou_diag_set(n, s, d->i, EXPR_Compare);
         }
-        if (negated)
-            set(n, s, d->i, EXPR_UnaryOp);
+        if (negated) ou_diag_set(n, s, d->i, EXPR_UnaryOp);
         last = d->i;
-        if (d->raised || (kind_at(d) != TK_AND && kind_at(d) != TK_OR))
-            break;
+        if (d->raised || (kind_at(d) != TK_AND && kind_at(d) != TK_OR)) break;
         d->i++;
         joined = true;
     }
     if (joined && n->s != s)
-        set(n, s, d->i, EXPR_BoolOp);
+        ou_diag_set(n, s, d->i, EXPR_BoolOp);
     else if (joined)
         n->kind = EXPR_BoolOp;
     return leave(d, true);
 }
 
-static bool is_legacy(const Diag *d, const Node *n)
-{
-    return n->kind == EXPR_Name && !n->parens && (ou_diag_is(d, n->s, "print") || ou_diag_is(d, n->s, "exec"));
+static bool is_legacy(const Diag *d, const Node *n) {
+    return n->kind == EXPR_Name && !n->parens &&
+           (ou_diag_is(d, n->s, "print") || ou_diag_is(d, n->s, "exec"));
 }
 
 /* CPython compares as many characters as the name has: c, ca and cas are taken for `case`, too. */
-static bool is_soft_keyword(const Diag *d, uint32_t i)
-{
+static bool is_soft_keyword(const Diag *d, uint32_t i) {
     static const char *const words[] = {"match", "case", "type", "_"};
     const Tok *t = &d->t[i];
     for (int w = 0; w < 4; w++)
-        if (t->kind == TK_NAME && !strncmp(words[w], (const char *)d->p->lx.src + t->start, t->end - t->start))
+        if (t->kind == TK_NAME &&
+            !strncmp(words[w], (const char *)d->p->lx.src + t->start, t->end - t->start))
             return true;
     return false;
 }
 
 /* `a b` and `print a`, found when another expression follows the one just matched. */
-static bool juxtaposed(Diag *d, const Node *a)
-{
+static bool juxtaposed(Diag *d, const Node *a) {
     Node b;
     uint32_t i = d->i;
     const Tok *t = d->t;
@@ -668,36 +576,32 @@ static bool juxtaposed(Diag *d, const Node *a)
         Tok name = t[a->s];
         int n = (int)(name.end - name.start);
         const char *s = (const char *)d->p->lx.src + name.start;
-        ou_diag_raise(d, a->s, b.ne - 1, "Missing parentheses in call to '%.*s'. Did you mean %.*s(...)?", n, s, n, s);
+        ou_diag_raise(d, a->s, b.ne - 1, "Missing parentheses in call to '%.*s'. Did you mean %.*s(...)?", n,
+                      s, n, s);
         return true;
     }
     d->i = i;
     return d->raised;
 }
 
-static bool lambda(Diag *d, Node *n)
-{
+static bool lambda(Diag *d, Node *n) {
     uint32_t s = d->i++;
     Node body;
-    if (!ou_diag_params(d, TK_COLON))
-        return false;
+    if (!ou_diag_params(d, TK_COLON)) return false;
     if (kind_at(d) == TK_FCOLON && !d->quiet) {
         uint32_t colon = d->i;
         ou_diag_raise(d, s, colon, "f-string: lambda expressions are not allowed without parentheses");
         return false;
     }
-    if (!accept(d, TK_COLON) || !ou_diag_expression(d, &body))
-        return false;
-    set(n, s, d->i, EXPR_Lambda);
+    if (!accept(d, TK_COLON) || !ou_diag_expression(d, &body)) return false;
+    ou_diag_set(n, s, d->i, EXPR_Lambda);
     return true;
 }
 
-bool ou_diag_expression(Diag *d, Node *n)
-{
+bool ou_diag_expression(Diag *d, Node *n) {
     uint32_t s = d->i;
     bool choice = false;
-    if (!enter(d))
-        return false;
+    if (!enter(d)) return false;
     for (;;) {
         if (kind_at(d) == TK_LAMBDA) {
             if (!lambda(d, n)) {
@@ -708,16 +612,13 @@ bool ou_diag_expression(Diag *d, Node *n)
         }
         Node a, b;
         if (!ou_diag_disjunction(d, &a)) {
-            if (!choice)
-                d->i = s;
+            if (!choice) d->i = s;
             return leave(d, false);
         }
         *n = a;
-        if (!d->quiet && juxtaposed(d, &a))
-            return leave(d, false);
+        if (!d->quiet && juxtaposed(d, &a)) return leave(d, false);
         uint32_t i = d->i;
-        if (!accept(d, TK_IF))
-            break;
+        if (!accept(d, TK_IF)) break;
         if (!ou_diag_disjunction(d, &b)) {
             d->i = i;
             break;
@@ -732,14 +633,12 @@ bool ou_diag_expression(Diag *d, Node *n)
         choice = true;
         /* The rest after `else` is one more expression: once around the loop. */
     }
-    if (choice)
-        set(n, s, d->i, EXPR_IfExp);
+    if (choice) ou_diag_set(n, s, d->i, EXPR_IfExp);
     return leave(d, !d->raised);
 }
 
 /* Whether the expression at [s] begins with a list, a tuple or a generator expression. */
-static bool starts_with_sequence(Diag *d, uint32_t s)
-{
+static bool starts_with_sequence(Diag *d, uint32_t s) {
     Node n;
     uint32_t i = d->i;
     d->i = s;
@@ -749,16 +648,14 @@ static bool starts_with_sequence(Diag *d, uint32_t s)
 }
 
 /* x := y, and what a lone `=` in its place is told. */
-bool ou_diag_named(Diag *d, Node *n)
-{
+bool ou_diag_named(Diag *d, Node *n) {
     uint32_t s = d->i, after;
     Node b;
-    if (!enter(d))
-        return false;
+    if (!enter(d)) return false;
     if (kind_at(d) == TK_NAME && d->t[d->i + 1].kind == TK_WALRUS) {
         d->i += 2;
         if (ou_diag_expression(d, &b)) {
-            set(n, s, d->i, EXPR_NamedExpr);
+            ou_diag_set(n, s, d->i, EXPR_NamedExpr);
             return leave(d, true);
         }
         d->i = s;
@@ -786,9 +683,11 @@ bool ou_diag_named(Diag *d, Node *n)
             bool value = ou_diag_bitor(d, &b);
             if (value && kind_at(d) != TK_ASSIGN && kind_at(d) != TK_WALRUS) {
                 if (a.kind == EXPR_Name && !a.parens)
-                    ou_diag_raise(d, s, b.ne - 1, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
+                    ou_diag_raise(d, s, b.ne - 1,
+                                  "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
                 else
-                    ou_diag_raise(d, a.ns, a.ne - 1, "cannot assign to %s here. Maybe you meant '==' instead of '='?",
+                    ou_diag_raise(d, a.ns, a.ne - 1,
+                                  "cannot assign to %s here. Maybe you meant '==' instead of '='?",
                                   ou_diag_name(&a));
             }
         }
@@ -797,43 +696,34 @@ bool ou_diag_named(Diag *d, Node *n)
     return leave(d, true);
 }
 
-bool ou_diag_star_named(Diag *d, Node *n)
-{
+bool ou_diag_star_named(Diag *d, Node *n) {
     uint32_t s = d->i;
-    if (!accept(d, TK_STAR))
-        return ou_diag_named(d, n);
+    if (!accept(d, TK_STAR)) return ou_diag_named(d, n);
     if (!ou_diag_bitor(d, n)) {
         d->i = s;
         return false;
     }
-    set(n, s, d->i, EXPR_Starred);
+    ou_diag_set(n, s, d->i, EXPR_Starred);
     return true;
 }
 
-static bool star_expr(Diag *d, Node *n)
-{
-    if (kind_at(d) == TK_STAR)
-        return ou_diag_star_named(d, n);
+bool ou_diag_star_expr(Diag *d, Node *n) {
+    if (kind_at(d) == TK_STAR) return ou_diag_star_named(d, n);
     return ou_diag_expression(d, n);
 }
 
-bool ou_diag_star_exprs(Diag *d, Node *n)
-{
+bool ou_diag_star_exprs(Diag *d, Node *n) {
     uint32_t s = d->i;
     Node e;
-    if (!star_expr(d, n))
-        return false;
-    if (kind_at(d) != TK_COMMA)
-        return true;
+    if (!ou_diag_star_expr(d, n)) return false;
+    if (kind_at(d) != TK_COMMA) return true;
     while (accept(d, TK_COMMA))
-        if (!star_expr(d, &e))
-            break;
-    set(n, s, d->i, EXPR_Tuple);
+        if (!ou_diag_star_expr(d, &e)) break;
+    ou_diag_set(n, s, d->i, EXPR_Tuple);
     return !d->raised;
 }
 
-bool ou_diag_star_targets(Diag *d, Node *n)
-{
+bool ou_diag_star_targets(Diag *d, Node *n) {
     uint32_t s = d->i;
     bool tuple = false;
     Node e;
@@ -846,228 +736,23 @@ bool ou_diag_star_targets(Diag *d, Node *n)
         }
         if (!tuple) {
             *n = e;
-            if (star)
-                set(n, s, d->i, EXPR_Starred);
+            if (star) ou_diag_set(n, s, d->i, EXPR_Starred);
         }
-        if (!accept(d, TK_COMMA))
-            break;
+        if (!accept(d, TK_COMMA)) break;
         tuple = true;
     }
-    if (tuple)
-        set(n, s, d->i, EXPR_Tuple);
+    if (tuple) ou_diag_set(n, s, d->i, EXPR_Tuple);
     return d->i > s && !d->raised;
 }
 
-bool ou_diag_yield_or_exprs(Diag *d, Node *n)
-{
+bool ou_diag_yield_or_exprs(Diag *d, Node *n) {
     uint32_t s = d->i;
     Node e;
-    if (!accept(d, TK_YIELD))
-        return ou_diag_star_exprs(d, n);
+    if (!accept(d, TK_YIELD)) return ou_diag_star_exprs(d, n);
     if (accept(d, TK_FROM)) {
-        if (!ou_diag_expression(d, &e))
-            return false;
+        if (!ou_diag_expression(d, &e)) return false;
     } else if (!ou_diag_star_exprs(d, &e) && d->raised)
         return false;
-    set(n, s, d->i, EXPR_Yield);
+    ou_diag_set(n, s, d->i, EXPR_Yield);
     return true;
-}
-
-/* ---- calls ---- */
-
-/* One argument; *genexp when for clauses follow without parentheses. */
-static bool argument(Diag *d, uint32_t *keyword, bool *unpacked, uint32_t args, Node *last)
-{
-    uint32_t s = d->i;
-    Node e, item, target;
-    int k = kind_at(d);
-    if (k == TK_STAR) {
-        d->i++;
-        if (!ou_diag_expression(d, &e)) {
-            if (!d->raised && !d->quiet)
-                ou_diag_raise(d, d->i, d->i, "Invalid star expression");
-            return false;
-        }
-        if (kind_at(d) == TK_ASSIGN && !d->quiet) {
-            d->i++;
-            if (ou_diag_expression(d, &e))
-                ou_diag_raise(d, s, d->i - 1, "cannot assign to iterable argument unpacking");
-            return false;
-        }
-        set(last, s, d->i, EXPR_Starred);
-        return true;
-    }
-    if (k == TK_DSTAR) {
-        d->i++;
-        if (!ou_diag_expression(d, &e))
-            return false;
-        if (kind_at(d) == TK_ASSIGN && !d->quiet) {
-            d->i++;
-            if (ou_diag_expression(d, &e))
-                ou_diag_raise(d, s, d->i - 1, "cannot assign to keyword argument unpacking");
-            return false;
-        }
-        ++*keyword;
-        *unpacked = true;
-        set(last, s, d->i, EXPR_Dict);
-        return true;
-    }
-    if (d->t[s + 1].kind == TK_ASSIGN && (k == TK_TRUE || k == TK_FALSE || k == TK_NONE)) {
-        if (!d->quiet)
-            ou_diag_raise(d, s, s + 1, "cannot assign to %s", k == TK_TRUE ? "True" : k == TK_FALSE ? "False" : "None");
-        return false;
-    }
-    if (k == TK_NAME && d->t[s + 1].kind == TK_ASSIGN) {
-        d->i = s + 2;
-        if ((kind_at(d) == TK_COMMA || kind_at(d) == TK_RPAR) && !d->quiet)
-            return ou_diag_raise(d, s, s + 1, "expected argument value expression");
-        if (!ou_diag_expression(d, &e))
-            return false;
-        if (at_for(d) && !d->quiet && for_clauses(d, &item, &target))
-            ou_diag_raise(d, s, s + 1, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
-        ++*keyword;
-        set(last, s, d->i, EXPR_Name);
-        return !d->raised;
-    }
-    if (k == TK_NAME && d->t[s + 1].kind == TK_WALRUS) {
-        d->i = s + 2;
-        if (!ou_diag_expression(d, &e))
-            return false;
-    } else {
-        if (!ou_diag_expression(d, &e))
-            return false;
-        if (kind_at(d) == TK_ASSIGN && !d->quiet)
-            return ou_diag_raise(d, e.ns, d->i, "expression cannot contain assignment, perhaps you meant \"==\"?");
-    }
-    set(last, s, d->i, e.kind);
-    if (at_for(d)) {
-        if (!for_clauses(d, &item, &target))
-            return false;
-        if (args || kind_at(d) != TK_RPAR) {
-            if (!d->quiet && (args || kind_at(d) == TK_COMMA))
-                ou_diag_raise(d, e.ns, item.ne - 1, "Generator expression must be parenthesized");
-            return false;
-        }
-    }
-    return true;
-}
-
-bool ou_diag_arguments(Diag *d)
-{
-    uint32_t args = 0, keywords = 0, comma = 0;
-    bool unpacked = false, misplaced = false, unpacked_first = false;
-    while (kind_at(d) != TK_RPAR) {
-        Node last = {0};
-        uint32_t before = keywords, s = d->i;
-        if (kind_at(d) == TK_STAR && unpacked && !d->quiet) {
-            Node e;
-            d->i++;
-            ou_diag_expression(d, &e);
-            return ou_diag_raise(d, comma, d->i > s + 1 ? d->i - 1 : s,
-                                 "iterable argument unpacking follows keyword argument unpacking");
-        }
-        if (!argument(d, &keywords, &unpacked, args, &last))
-            return false;
-        args++;
-        if (before && before == keywords && last.kind != EXPR_Starred && !misplaced) {
-            misplaced = true;
-            unpacked_first = unpacked;
-        }
-        if (!accept(d, TK_COMMA))
-            break;
-        comma = d->i - 1;
-    }
-    if (kind_at(d) != TK_RPAR)
-        return false;
-    if (misplaced && !d->quiet)
-        return ou_diag_raise(d, d->i, d->i,
-                             unpacked_first ? "positional argument follows keyword argument unpacking"
-                                            : "positional argument follows keyword argument");
-    return true;
-}
-
-/* ---- parameters ---- */
-
-bool ou_diag_params(Diag *d, int close)
-{
-    bool lambda_list = close == TK_COLON, star = false, dstar = false, slash = false, def = false;
-    uint32_t count = 0;
-    Node e;
-    for (;; count++) {
-        int k = kind_at(d);
-        uint32_t s = d->i;
-        const char *wrong = NULL;
-        bool here = false;
-        if (k == close || (lambda_list && k == TK_FCOLON))
-            return true;
-        if (dstar && (k == TK_NAME || k == TK_STAR || k == TK_DSTAR || k == TK_SLASH))
-            wrong = "arguments cannot follow var-keyword argument";
-        else if (k == TK_SLASH) {
-            wrong = slash    ? "/ may appear only once"
-                    : star   ? "/ must be ahead of *"
-                    : !count && d->t[d->i + 1].kind == TK_COMMA ? "at least one argument must precede /"
-                             : NULL;
-            slash = true;
-            d->i++;
-            if (!wrong && kind_at(d) == TK_STAR) {
-                s = d->i;
-                wrong = "expected comma between / and *";
-            }
-        } else if (k == TK_STAR) {
-            d->i++;
-            int next = kind_at(d);
-            if (star)
-                wrong = "* argument may appear only once";
-            else if (next == close || (next == TK_COMMA && (d->t[d->i + 1].kind == close ||
-                                                            d->t[d->i + 1].kind == TK_DSTAR)))
-                wrong = "named arguments must follow bare *", here = lambda_list;
-            star = true;
-            if (!wrong && next == TK_NAME)
-                goto name;
-        } else if (k == TK_DSTAR) {
-            d->i++;
-            dstar = true;
-            if (kind_at(d) != TK_NAME)
-                return false;
-            goto name;
-        } else if (k == TK_NAME) {
-        name:
-            d->i++;
-            if (!lambda_list && accept(d, TK_COLON) && !star_expr(d, &e))
-                return false;
-            if (kind_at(d) == TK_ASSIGN) {
-                uint32_t eq = d->i++;
-                if (k != TK_NAME) {
-                    s = eq;
-                    wrong = k == TK_STAR ? "var-positional argument cannot have default value"
-                                         : "var-keyword argument cannot have default value";
-                } else if (kind_at(d) == close || kind_at(d) == TK_COMMA) {
-                    s = eq;
-                    wrong = "expected default value expression";
-                } else if (!ou_diag_expression(d, &e))
-                    return false;
-                def = true;
-            } else if (k == TK_NAME && def && !star && (kind_at(d) == TK_COMMA || kind_at(d) == close))
-                wrong = "parameter without a default follows parameter with a default";
-        } else if (k == TK_LPAR) {
-            uint32_t i = d->i + 1;
-            while (d->t[i].kind == TK_NAME && d->t[i + 1].kind == TK_COMMA)
-                i += 2;
-            i += d->t[i].kind == TK_NAME;
-            if (d->t[i].kind == TK_RPAR && i > d->i + 1 && !d->quiet)
-                return ou_diag_raise(d, s, i,
-                                     lambda_list ? "Lambda expression parameters cannot be parenthesized"
-                                                 : "Function parameters cannot be parenthesized");
-            return false;
-        } else
-            return false;
-        if (here && !d->quiet)
-            return ou_diag_raise_here(d, wrong);
-        if (wrong && !d->quiet)
-            return ou_diag_raise(d, s, s, "%s", wrong);
-        if (wrong)
-            return false;
-        if (!accept(d, TK_COMMA))
-            return kind_at(d) == close || (lambda_list && kind_at(d) == TK_FCOLON);
-    }
 }

@@ -16,42 +16,34 @@ typedef struct Dump {
     char buf[4096];
 } Dump;
 
-static void flush(Dump *d)
-{
-    if (d->n && !d->failed && !d->sink(d->ud, d->buf, d->n))
-        d->failed = true;
+static void flush(Dump *d) {
+    if (d->n && !d->failed && !d->sink(d->ud, d->buf, d->n)) d->failed = true;
     d->n = 0;
 }
 
-static void put(Dump *d, const char *s, size_t n)
-{
+static void put(Dump *d, const char *s, size_t n) {
     while (n) {
         size_t room = sizeof d->buf - d->n, k = n < room ? n : room;
         memcpy(d->buf + d->n, s, k);
         d->n += k;
         s += k;
         n -= k;
-        if (d->n == sizeof d->buf)
-            flush(d);
+        if (d->n == sizeof d->buf) flush(d);
     }
 }
 
-static void puts_(Dump *d, const char *s)
-{
+static void puts_(Dump *d, const char *s) {
     put(d, s, strlen(s));
 }
 
-static void put_int(Dump *d, long v)
-{
+static void put_int(Dump *d, long v) {
     char b[32];
     put(d, b, (size_t)snprintf(b, sizeof b, "%ld", v));
 }
 
 /* "name=" with the comma that may be due before it. */
-static void label(Dump *d, const char *name)
-{
-    if (d->comma)
-        put(d, ", ", 2);
+static void label(Dump *d, const char *name) {
+    if (d->comma) put(d, ", ", 2);
     d->comma = true;
     puts_(d, name);
     put(d, "=", 1);
@@ -60,12 +52,10 @@ static void label(Dump *d, const char *name)
 /* ---- constants ---- */
 
 /* repr() of a str or bytes. */
-static void put_text(Dump *d, const char *text, size_t n, bool bytes)
-{
+static void put_text(Dump *d, const char *text, size_t n, bool bytes) {
     const unsigned char *s = (const unsigned char *)text, *e = s + n;
     char quote = memchr(text, '\'', n) && !memchr(text, '"', n) ? '"' : '\'', b[16];
-    if (bytes)
-        put(d, "b", 1);
+    if (bytes) put(d, "b", 1);
     put(d, &quote, 1);
     while (s < e) {
         uint32_t c = *s;
@@ -73,10 +63,13 @@ static void put_text(Dump *d, const char *text, size_t n, bool bytes)
         if (!bytes && c >= 0x80) {
             len = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
             c &= 0x3Fu >> (len - 1);
-            for (int i = 1; i < len; i++)
-                c = c << 6 | (s[i] & 0x3F);
+            for (int i = 1; i < len; i++) c = c << 6 | (s[i] & 0x3F);
         }
-        const char *esc = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : c == '\\' ? "\\\\" : NULL;
+        const char *esc = c == '\n'   ? "\\n"
+                          : c == '\r' ? "\\r"
+                          : c == '\t' ? "\\t"
+                          : c == '\\' ? "\\\\"
+                                      : NULL;
         if (esc)
             put(d, esc, 2);
         else if (c == (unsigned char)quote)
@@ -87,21 +80,24 @@ static void put_text(Dump *d, const char *text, size_t n, bool bytes)
             put(d, (const char *)s, (size_t)len);
         else
             put(d, b,
-                (size_t)snprintf(b, sizeof b, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c));
+                (size_t)snprintf(b, sizeof b,
+                                 c < 0x100     ? "\\x%02x"
+                                 : c < 0x10000 ? "\\u%04x"
+                                               : "\\U%08x",
+                                 c));
         s += len;
     }
     put(d, &quote, 1);
 }
 
-/* Digits of base 2, 8 or 16 as decimal, in chunks of nine digits; huge ones (no test has any) stay as they are. */
-static void put_big(Dump *d, const AstConst *c)
-{
+/* Digits of base 2, 8 or 16 as decimal, in chunks of nine digits; huge ones (no test has any) stay as they
+ * are. */
+static void put_big(Dump *d, const AstConst *c) {
     enum { MAX = 512 };
     uint32_t part[MAX] = {0};
     size_t n = 1;
     const char *s = c->text;
-    while (*s == '0' && s[1])
-        s++;
+    while (*s == '0' && s[1]) s++;
     if (c->base == 10) {
         puts_(d, s);
         return;
@@ -123,12 +119,10 @@ static void put_big(Dump *d, const AstConst *c)
     }
     char b[16];
     put(d, b, (size_t)snprintf(b, sizeof b, "%u", part[--n]));
-    while (n--)
-        put(d, b, (size_t)snprintf(b, sizeof b, "%09u", part[n]));
+    while (n--) put(d, b, (size_t)snprintf(b, sizeof b, "%09u", part[n]));
 }
 
-static void put_const(Dump *d, const AstConst *c)
-{
+static void put_const(Dump *d, const AstConst *c) {
     static const char *const words[] = {"None", "True", "False", "Ellipsis"};
     char b[DOUBLE_REPR_MAX];
     size_t n;
@@ -137,8 +131,7 @@ static void put_const(Dump *d, const AstConst *c)
     case CONST_FLOAT: put(d, b, ou_double_repr(c->num, b)); break;
     case CONST_IMAG:
         n = ou_double_repr(c->num, b);
-        if (n > 2 && b[n - 2] == '.' && b[n - 1] == '0')
-            n -= 2;
+        if (n > 2 && b[n - 2] == '.' && b[n - 1] == '0') n -= 2;
         put(d, b, n);
         put(d, "j", 1);
         break;
@@ -157,37 +150,31 @@ static void dump_TypeParam(Dump *d, const TypeParam *t);
 #define PLAIN(type, name, fields) static void dump_##type(Dump *d, const type *x);
 #include "grammar/ast.def"
 
-static void dump_AstStr(Dump *d, const AstStr *s)
-{
+static void dump_AstStr(Dump *d, const AstStr *s) {
     put_text(d, s->text, s->len, false);
 }
 
-#define FIELD_ONE(TYPE, Node)                                               \
-    static void field_##TYPE(Dump *d, const char *name, Node *const *value) \
-    {                                                                       \
-        if (!*value)                                                        \
-            return;                                                         \
-        label(d, name);                                                     \
-        dump_##Node(d, *value);                                             \
-        d->comma = true;                                                    \
+#define FIELD_ONE(TYPE, Node)                                                 \
+    static void field_##TYPE(Dump *d, const char *name, Node *const *value) { \
+        if (!*value) return;                                                  \
+        label(d, name);                                                       \
+        dump_##Node(d, *value);                                               \
+        d->comma = true;                                                      \
     }
-#define FIELD_SEQ(TYPE, Seq, Node)                                    \
-    static void field_##TYPE(Dump *d, const char *name, const Seq *s) \
-    {                                                                 \
-        if (!s->n)                                                    \
-            return;                                                   \
-        label(d, name);                                               \
-        put(d, "[", 1);                                               \
-        for (uint32_t i = 0; i < s->n; i++) {                         \
-            if (i)                                                    \
-                put(d, ", ", 2);                                      \
-            if (s->items[i])                                          \
-                dump_##Node(d, s->items[i]);                          \
-            else                                                      \
-                put(d, "None", 4);                                    \
-        }                                                             \
-        put(d, "]", 1);                                               \
-        d->comma = true;                                              \
+#define FIELD_SEQ(TYPE, Seq, Node)                                      \
+    static void field_##TYPE(Dump *d, const char *name, const Seq *s) { \
+        if (!s->n) return;                                              \
+        label(d, name);                                                 \
+        put(d, "[", 1);                                                 \
+        for (uint32_t i = 0; i < s->n; i++) {                           \
+            if (i) put(d, ", ", 2);                                     \
+            if (s->items[i])                                            \
+                dump_##Node(d, s->items[i]);                            \
+            else                                                        \
+                put(d, "None", 4);                                      \
+        }                                                               \
+        put(d, "]", 1);                                                 \
+        d->comma = true;                                                \
     }
 FIELD_ONE(ID, AstStr)
 FIELD_ONE(EXPR, Expr)
@@ -211,23 +198,19 @@ FIELD_SEQ(MATCHCASES, MatchCaseSeq, MatchCase)
 #define field_OPATTERN field_PATTERN
 #define field_OEXPRS field_EXPRS
 
-static void field_INT(Dump *d, const char *name, const int *v)
-{
+static void field_INT(Dump *d, const char *name, const int *v) {
     label(d, name);
     put_int(d, *v);
 }
 
-static void field_NONE(Dump *d, const char *name, const char *v)
-{
+static void field_NONE(Dump *d, const char *name, const char *v) {
     (void)d, (void)name, (void)v;
 }
 
-static void field_CONST(Dump *d, const char *name, const AstConst *c)
-{
+static void field_CONST(Dump *d, const char *name, const AstConst *c) {
     label(d, name);
     put_const(d, c);
-    if (c->kind == CONST_STR && c->u_prefix)
-        puts_(d, ", kind='u'");
+    if (c->kind == CONST_STR && c->u_prefix) puts_(d, ", kind='u'");
 }
 
 static const char *const operator_names[] = {
@@ -235,24 +218,21 @@ static const char *const operator_names[] = {
 #include "grammar/ast.def"
 };
 
-#define FIELD_OP(TYPE, SUM)                                              \
-    static void field_##TYPE(Dump *d, const char *name, const uint8_t *v) \
-    {                                                                     \
-        label(d, name);                                                   \
-        puts_(d, operator_names[AST_OP_FIRST_##SUM + *v]);                \
+#define FIELD_OP(TYPE, SUM)                                                 \
+    static void field_##TYPE(Dump *d, const char *name, const uint8_t *v) { \
+        label(d, name);                                                     \
+        puts_(d, operator_names[AST_OP_FIRST_##SUM + *v]);                  \
     }
 FIELD_OP(BINOP, BIN)
 FIELD_OP(UNARYOP, UNARY)
 FIELD_OP(BOOLOP, BOOL)
 FIELD_OP(CTX, CTX)
 
-static void field_CMPOPS(Dump *d, const char *name, const CmpOpSeq *s)
-{
+static void field_CMPOPS(Dump *d, const char *name, const CmpOpSeq *s) {
     label(d, name);
     put(d, "[", 1);
     for (uint32_t i = 0; i < s->n; i++) {
-        if (i)
-            put(d, ", ", 2);
+        if (i) put(d, ", ", 2);
         puts_(d, operator_names[AST_OP_FIRST_CMP + s->items[i]]);
     }
     put(d, "]", 1);
@@ -260,15 +240,13 @@ static void field_CMPOPS(Dump *d, const char *name, const CmpOpSeq *s)
 
 /* ---- nodes ---- */
 
-static void begin(Dump *d, const char *name)
-{
+static void begin(Dump *d, const char *name) {
     puts_(d, name);
     put(d, "(", 1);
     d->comma = false;
 }
 
-static void finish(Dump *d, const AstPos *pos)
-{
+static void finish(Dump *d, const AstPos *pos) {
     if (pos && d->positions) {
         label(d, "lineno");
         put_int(d, pos->line);
@@ -282,14 +260,13 @@ static void finish(Dump *d, const AstPos *pos)
     put(d, ")", 1);
 }
 
-#define CASE_OF(sum, node, fields)               \
-    case sum##_##node: {                         \
-        const struct Ast##node *x = &n->node;    \
-        fields break;                            \
+#define CASE_OF(sum, node, fields)            \
+    case sum##_##node: {                      \
+        const struct Ast##node *x = &n->node; \
+        fields break;                         \
     }
 
-static void dump_Expr(Dump *d, const Expr *n)
-{
+static void dump_Expr(Dump *d, const Expr *n) {
     begin(d, ou_ast_kind_name(n->kind));
     switch (n->kind) {
 #define CASE_MOD(sum, node, fields)
@@ -306,8 +283,7 @@ static void dump_Expr(Dump *d, const Expr *n)
     finish(d, &n->pos);
 }
 
-static void dump_Stmt(Dump *d, const Stmt *n)
-{
+static void dump_Stmt(Dump *d, const Stmt *n) {
     begin(d, ou_ast_kind_name(n->kind));
     switch (n->kind) {
 #undef CASE_STMT
@@ -321,8 +297,7 @@ static void dump_Stmt(Dump *d, const Stmt *n)
     finish(d, &n->pos);
 }
 
-static void dump_Pattern(Dump *d, const Pattern *n)
-{
+static void dump_Pattern(Dump *d, const Pattern *n) {
     begin(d, ou_ast_kind_name(n->kind));
     switch (n->kind) {
 #undef CASE_PATTERN
@@ -336,8 +311,7 @@ static void dump_Pattern(Dump *d, const Pattern *n)
     finish(d, &n->pos);
 }
 
-static void dump_TypeParam(Dump *d, const TypeParam *n)
-{
+static void dump_TypeParam(Dump *d, const TypeParam *n) {
     begin(d, ou_ast_kind_name(n->kind));
     switch (n->kind) {
 #undef CASE_TYPEPARAM
@@ -357,17 +331,15 @@ static void dump_TypeParam(Dump *d, const TypeParam *n)
 #define HAS_POS_Arg &x->pos
 #define HAS_POS_Keyword &x->pos
 #define HAS_POS_Alias &x->pos
-#define PLAIN(type, name, fields)                   \
-    static void dump_##type(Dump *d, const type *x) \
-    {                                               \
-        begin(d, #name);                            \
-        fields finish(d, HAS_POS_##type);           \
+#define PLAIN(type, name, fields)                     \
+    static void dump_##type(Dump *d, const type *x) { \
+        begin(d, #name);                              \
+        fields finish(d, HAS_POS_##type);             \
     }
 #define F(type, name) field_##type(d, #name, &x->name);
 #include "grammar/ast.def"
 
-bool ou_ast_dump(const AstMod *mod, bool positions, AstDumpFn sink, void *ud)
-{
+bool ou_ast_dump(const AstMod *mod, bool positions, AstDumpFn sink, void *ud) {
     Dump d = {.sink = sink, .ud = ud, .positions = positions};
     begin(&d, ou_ast_kind_name(mod->kind));
     if (mod->kind == MOD_Expression)

@@ -10,8 +10,8 @@ typedef enum ParseMode { PARSE_EXEC, PARSE_EVAL, PARSE_SINGLE } ParseMode;
 
 enum {
     PARSE_IS_STR = 1,            /* the source is a str's UTF-8: no BOM or coding cookie is looked for */
-    PARSE_DONT_IMPLY_DEDENT = 2, /* PARSE_SINGLE: a compound statement is only over after an empty line; the text is
-                                  * the lines typed so far, joined by newlines (for REPLs) */
+    PARSE_DONT_IMPLY_DEDENT = 2, /* PARSE_SINGLE: a compound statement is only over after an empty line; the
+                                  * text is the lines typed so far, joined by newlines (for REPLs) */
     PARSE_SURROGATES = 4,        /* lone surrogates (WTF-8) are let through instead of refused */
 };
 
@@ -27,11 +27,12 @@ typedef enum ParseErrorKind {
 
 typedef struct ParseError {
     uint8_t kind;
-    bool incomplete;    /* more input could make this valid: a REPL asks for another line */
-    char msg[256];      /* UTF-8, cut at a character's boundary when longer */
-    int line, col;      /* from 1; columns count characters; 0 = unknown */
+    bool incomplete;       /* more input could make this valid: a REPL asks for another line */
+    char msg[256];         /* UTF-8, cut at a character's boundary when longer */
+    int line, col;         /* from 1; columns count characters; 0 = unknown */
     int end_line, end_col; /* exclusive; 0 or less = unknown */
-    /* The line of the source that `line` names, for SyntaxError.text: in the arena, UTF-8, with no newline. */
+    /* The line of the source that `line` names, for SyntaxError.text: in the arena, UTF-8, with no newline.
+     */
     const char *text;
     size_t text_len;
 } ParseError;
@@ -43,8 +44,8 @@ typedef bool (*ParseWarnFn)(void *ud, ParseWarning kind, const char *msg, int li
 
 /* NULL on error, with *err filled. The tree does not point into [src]. */
 AstMod *ou_parse(Arena *a, const char *src, size_t n, ParseMode mode, uint32_t flags, ParseError *err);
-AstMod *ou_parse_warn(Arena *a, const char *src, size_t n, ParseMode mode, uint32_t flags, ParseWarnFn warn, void *ud,
-                      ParseError *err);
+AstMod *ou_parse_warn(Arena *a, const char *src, size_t n, ParseMode mode, uint32_t flags, ParseWarnFn warn,
+                      void *ud, ParseError *err);
 
 /* Appends ast.dump(tree) as CPython 3.13 prints it to a sink; with positions it is
  * ast.dump(tree, include_attributes=True). False when the sink refused. */

@@ -2,8 +2,7 @@
  * Entry points: ou_target, ou_expr_name. Recursion is bounded by the depth of brackets. */
 #include "grammar/build.h"
 
-const char *ou_expr_name(const Expr *e)
-{
+const char *ou_expr_name(const Expr *e) {
     switch (e->kind) {
     case EXPR_Attribute: return "attribute";
     case EXPR_Subscript: return "subscript";
@@ -42,25 +41,21 @@ const char *ou_expr_name(const Expr *e)
     }
 }
 
-static bool refuse(Parser *p, const Expr *e, TargetKind kind)
-{
+static bool refuse(Parser *p, const Expr *e, TargetKind kind) {
     ou_build_fail(p, PARSE_SYNTAX, e->pos, kind == TARGET_DELETE ? "cannot delete %s" : "cannot assign to %s",
                   ou_expr_name(e));
     return false;
 }
 
-bool ou_target(Parser *p, Expr *e, TargetKind kind)
-{
+bool ou_target(Parser *p, Expr *e, TargetKind kind) {
     uint8_t ctx = kind == TARGET_DELETE ? CTX_Del : CTX_Store;
-    if (p->failed)
-        return false;
+    if (p->failed) return false;
     switch (e->kind) {
     case EXPR_Name: e->Name.ctx = ctx; return true;
     case EXPR_Attribute: e->Attribute.ctx = ctx; return true;
     case EXPR_Subscript: e->Subscript.ctx = ctx; return true;
     case EXPR_Starred:
-        if (kind == TARGET_DELETE)
-            return refuse(p, e, kind);
+        if (kind == TARGET_DELETE) return refuse(p, e, kind);
         e->Starred.ctx = ctx;
         return ou_target(p, e->Starred.value, kind);
     case EXPR_Tuple:
@@ -71,8 +66,7 @@ bool ou_target(Parser *p, Expr *e, TargetKind kind)
         else
             e->List.ctx = ctx;
         for (uint32_t i = 0; i < s.n; i++)
-            if (!ou_target(p, s.items[i], kind))
-                return false;
+            if (!ou_target(p, s.items[i], kind)) return false;
         return true;
     }
     default: return refuse(p, e, kind);
