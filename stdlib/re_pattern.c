@@ -12,7 +12,7 @@
 #include "runtime/objects/state.h"
 #include "vm/call.h"
 
-enum { NEST_MAX = 200, REFS_MAX = 64 };
+enum { NEST_MAX = 900, REFS_MAX = 64 };
 #define WIDTH_MAX ((uint64_t)1 << 32)
 #define OPEN UINT64_MAX /* a group's width while it is open */
 

@@ -1,6 +1,6 @@
 /* str.format and str.format_map: replacement fields, attribute and index access, nested specifications.
- * Entry points: ou_str_format_args, and the two parsers that string.Formatter builds on. The one thing to know: the markup
- * is read by next_piece alone; everybody else walks over its pieces. */
+ * Entry point: ou_str_format_args. The one thing to know: the markup is read by next_piece alone; everybody else walks over
+ * its pieces. */
 #include "runtime/base/unicode.h"
 #include "runtime/base/utf8.h"
 #include "runtime/objects/strimpl.h"
@@ -325,83 +325,4 @@ Value ou_strm_format_map(VM *vm, const Value *args, int n)
 {
     (void)n;
     return ou_str_format_args(vm, as_str(args[0]), NULL, args[1]);
-}
-
-/* ---- what string.Formatter builds on ------------------------------------------------------------------------------------------- */
-
-static Value text_or_none(VM *vm, const char *p, const char *end, bool none)
-{
-    return none ? V_NONE : ou_str_new(vm, p, (size_t)(end - p));
-}
-
-/* Iterator over (literal text, field name, specification, conversion). */
-Value ou_strm_parser(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    Str *s = as_str(args[0]);
-    Value list = ou_list_new(vm, 0);
-    if (list == V_NULL)
-        return V_NULL;
-    const char *p = s->data, *end = p + s->size;
-    Piece pc;
-    int r;
-    while ((r = next_piece(vm, &p, end, &pc)) > 0) {
-        char conv[4];
-        size_t k = pc.conversion ? utf8_put(conv, pc.conversion) : 0;
-        Value row[4] = {ou_str_new(vm, pc.lit, (size_t)(pc.lit_end - pc.lit)),
-                        text_or_none(vm, pc.name, pc.name_end, !pc.has_field),
-                        text_or_none(vm, pc.spec, pc.spec_end, !pc.has_field), text_or_none(vm, conv, conv + k, k == 0)};
-        bool ok = row[0] != V_NULL && row[1] != V_NULL && row[2] != V_NULL && row[3] != V_NULL;
-        if (!ok)
-            for (int i = 0; i < 4; i++)
-                xrelease(vm, row[i]);
-        Value t = ok ? ou_tuple_take(vm, row, 4) : V_NULL;
-        if (t == V_NULL || !ou_list_append_take(vm, as_list(list), t)) {
-            r = -1;
-            break;
-        }
-    }
-    Value it = r == 0 ? ou_iter(vm, list) : V_NULL;
-    release(vm, list);
-    return it;
-}
-
-/* (first part, iterator over (is attribute, name or index)) of a field name. */
-Value ou_strm_field_split(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    Str *s = as_str(args[0]);
-    const char *end = s->data + s->size, *p = first_part(s->data, end);
-    int64_t index = as_number(vm, s->data, p);
-    if (index == -2)
-        return V_NULL;
-    Value first = index >= 0 ? ou_int(vm, index) : ou_str_new(vm, s->data, (size_t)(p - s->data));
-    Value list = ou_list_new(vm, 0);
-    if (first == V_NULL || list == V_NULL)
-        goto fail;
-    bool is_attr;
-    const char *from, *to;
-    int r;
-    while ((r = next_accessor(vm, &p, end, &is_attr, &from, &to)) > 0) {
-        int64_t i = is_attr ? -1 : as_number(vm, from, to);
-        Value name = i == -2 ? V_NULL : i >= 0 ? ou_int(vm, i) : ou_str_new(vm, from, (size_t)(to - from));
-        Value row[2] = {v_bool(is_attr), name};
-        Value t = name == V_NULL ? V_NULL : ou_tuple_take(vm, row, 2);
-        if (t == V_NULL || !ou_list_append_take(vm, as_list(list), t))
-            goto fail;
-    }
-    if (r < 0)
-        goto fail;
-    Value it = ou_iter(vm, list);
-    release(vm, list);
-    if (it == V_NULL) {
-        release(vm, first);
-        return V_NULL;
-    }
-    Value parts[2] = {first, it};
-    return ou_tuple_take(vm, parts, 2);
-fail:
-    xrelease(vm, first);
-    xrelease(vm, list);
-    return V_NULL;
 }

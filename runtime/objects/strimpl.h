@@ -29,7 +29,7 @@ StrMethod ou_strm_lower, ou_strm_upper, ou_strm_casefold, ou_strm_capitalize, ou
     ou_strm_isprintable, ou_strm_islower, ou_strm_isupper, ou_strm_istitle, ou_strm_isidentifier, ou_strm_isascii,
     ou_strm_translate, ou_strm_maketrans;
 /* str_format.c */
-StrMethod ou_strm_format, ou_strm_format_map, ou_strm_parser, ou_strm_field_split;
+StrMethod ou_strm_format, ou_strm_format_map;
 Value ou_str_format_args(VM *vm, Str *fmt, Tuple *args, Value kwargs); /* kwargs V_NULL: none; args NULL: format_map */
 
 /* str_percent.c: appends fmt % args; with `bytes` the rules of bytes apply and out holds raw bytes. */

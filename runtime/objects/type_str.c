@@ -238,6 +238,10 @@ static Value str_iter_next(VM *vm, Value self)
         return V_NULL;
     }
     const char *p = s->data + it->at;
+    if ((uint8_t)*p < 0x80) {
+        it->at++;
+        return v_of(obj_retain(vm->latin1[(uint8_t)*p]));
+    }
     uint32_t c = utf8_next(&p);
     it->at = (size_t)(p - s->data);
     return ou_str_char(vm, c);
@@ -361,8 +365,6 @@ static const NativeDef str_methods[] = {
     {"format_map(mapping, /)", ou_strm_format_map, "Return a formatted version of the string, using substitutions from mapping.", 0},
     {"__format__(format_spec, /)", str_dunder_format, "Return a formatted version of the string as described by format_spec.", 0},
     {"maketrans(x, y=None, z=None, /)", ou_strm_maketrans, "Return a translation table usable for str.translate().", ND_STATIC},
-    {"_formatter_parser()", ou_strm_parser, NULL, 0},
-    {"_formatter_field_name_split()", ou_strm_field_split, NULL, 0},
     {"__getnewargs__()", str_getnewargs, NULL, 0},
     {"__sizeof__()", str_sizeof, "Return the size of the string in memory, in bytes.", 0},
     {0}};

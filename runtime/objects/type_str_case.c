@@ -88,8 +88,19 @@ static Value change_case(VM *vm, Value self, CaseOp op)
         return ascii_case(vm, s, op);
     StrBuf b;
     ou_sb_init(&b, vm);
-    bool after_cased = false, first = true;
+    bool after_cased = false, first = true, simple = op == TO_LOWER || op == TO_UPPER || op == TO_FOLD;
     for (const char *p = s->data, *end = p + s->size; p < end;) {
+        if (simple && (uint8_t)*p < 0x80) { /* runs of ASCII need no tables */
+            size_t n = ou_utf8_ascii_run(p, (size_t)(end - p));
+            char *d = ou_sb_room(&b, n);
+            if (!d)
+                break;
+            for (size_t i = 0; i < n; i++)
+                d[i] = (op == TO_UPPER ? ascii_lower(p[i]) : ascii_upper(p[i])) ? p[i] ^ 32 : p[i];
+            b.n += n;
+            p += n;
+            continue;
+        }
         const char *at = p;
         uint32_t c = utf8_next(&p), out[4];
         int k;

@@ -224,6 +224,12 @@ Value ou_strm_replace(VM *vm, const Value *args, int n)
     return v_of(r);
 }
 
+/* The characters of ASCII decided in line: most texts that are split have no others. */
+static inline bool is_space(uint32_t c)
+{
+    return c < 0x80 ? c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x1F) : ou_uni_is_space(c);
+}
+
 /* ---- split ------------------------------------------------------------------------------------------------------------------- */
 
 static bool add(VM *vm, List *l, Str *s, const char *from, const char *to)
@@ -237,7 +243,7 @@ static bool split_space(VM *vm, List *l, Str *s, int64_t max)
     const char *p = s->data, *end = p + s->size;
     for (;;) {
         const char *q = p;
-        while (p < end && ou_uni_is_space(utf8_next(&q)))
+        while (p < end && is_space(utf8_next(&q)))
             p = q;
         if (p >= end)
             return true;
@@ -245,7 +251,7 @@ static bool split_space(VM *vm, List *l, Str *s, int64_t max)
             return add(vm, l, s, p, end);
         const char *from = p;
         q = p;
-        while (p < end && !ou_uni_is_space(utf8_next(&q)))
+        while (p < end && !is_space(utf8_next(&q)))
             p = q;
         if (!add(vm, l, s, from, p))
             return false;
@@ -257,7 +263,7 @@ static bool rsplit_space(VM *vm, List *l, Str *s, int64_t max)
     const char *begin = s->data, *p = begin + s->size;
     for (;;) {
         const char *q = p;
-        while (p > begin && ou_uni_is_space(utf8_prev(&q)))
+        while (p > begin && is_space(utf8_prev(&q)))
             p = q;
         if (p == begin)
             return true;
@@ -265,7 +271,7 @@ static bool rsplit_space(VM *vm, List *l, Str *s, int64_t max)
             return add(vm, l, s, begin, p);
         const char *to = p;
         q = p;
-        while (p > begin && !ou_uni_is_space(utf8_prev(&q)))
+        while (p > begin && !is_space(utf8_prev(&q)))
             p = q;
         if (!add(vm, l, s, p, to))
             return false;
@@ -429,14 +435,14 @@ static Value strip(VM *vm, const char *fname, const Value *args, int n, bool lef
     while (left && p < end) {
         const char *q = p;
         uint32_t c = utf8_next(&q);
-        if (set ? !in_set(set, p, (size_t)(q - p)) : !ou_uni_is_space(c))
+        if (set ? !in_set(set, p, (size_t)(q - p)) : !is_space(c))
             break;
         p = q;
     }
     while (right && p < end) {
         const char *q = end;
         uint32_t c = utf8_prev(&q);
-        if (set ? !in_set(set, q, (size_t)(end - q)) : !ou_uni_is_space(c))
+        if (set ? !in_set(set, q, (size_t)(end - q)) : !is_space(c))
             break;
         end = q;
     }
