@@ -99,6 +99,13 @@ static Value sys_displayhook(VM *vm, const Value *args, int n)
     return ok ? V_NONE : V_NULL;
 }
 
+/* For traceback: the name that a NameError, AttributeError or ImportError may have meant, or None. */
+static Value sys_suggestion(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return ou_is_exception(vm, args[0]) ? ou_suggest(vm, args[0]) : V_NONE;
+}
+
 /* ---- frames ------------------------------------------------------------------------------------------------------------------- */
 
 enum { FRAMES_MAX = 200 }; /* so many callers get a Frame when one is asked for; deeper ones are cut off */
@@ -224,6 +231,7 @@ static const NativeDef default_hooks[] = {
 const NativeDef ou_sys_hooks[] = {
     {"exc_info()", sys_exc_info, "Return current exception information: (type, value, traceback).", 0},
     {"exception()", sys_exception, "Return the current exception.", 0},
+    {"_suggestion(exception, /)", sys_suggestion, NULL, 0},
     {"_getframe(depth=0, /)", sys_getframe, NULL, 0},
     {"_getframemodulename(depth=0)", sys_getframemodulename, NULL, 0},
     {"get_asyncgen_hooks()", sys_get_asyncgen_hooks, NULL, 0},

@@ -65,7 +65,7 @@ void ou_unraisable(VM *vm, const char *where, Value obj);
 bool ou_errors_boot(VM *vm); /* makes the exception types and vm->memory_error; the types of types.def are there already */
 
 /* traceback_print.c: the text that CPython's default excepthook prints (carets, causes, groups, suggestions). */
-Value ou_exc_format(VM *vm, Value exc, bool chain);
+Value ou_exc_format(VM *vm, Value exc, bool chain); /* chain false: without causes and carets, as sys.unraisablehook has it */
 /* The near miss of a keyword argument among names[from..to): borrowed, NULL: none. */
 Str *ou_suggest_tuple(VM *vm, Str *wrong, Tuple *names, unsigned from, unsigned to);
 /* Source text of what is compiled from no file ("<string>" of -c, REPL inputs), so that tracebacks can show its lines. */

@@ -275,8 +275,8 @@ static void script_finalize(VM *vm, Obj *o)
     if (f == V_NULL)
         return;
     Value r = ou_call(vm, f, NULL, 0, NULL);
-    if (r == V_NULL)
-        ou_unraisable(vm, NULL, f);
+    if (r == V_NULL) /* named by the function, not by the method bound to the dying object */
+        ou_unraisable(vm, NULL, is_exact(f, T_METHOD) ? ((Method *)v_obj(f))->func : f);
     else
         release(vm, r);
     release(vm, f);

@@ -377,7 +377,7 @@ static void source_lines(TbPrinter *t, Str *filename, uint32_t lineno, const Cod
     if (!f->p || lineno == 0 || !line_at(f, lineno, &first))
         return;
     Drawing *d = ou_alloc0(&t->vm->heap, sizeof *d);
-    bool spans = loc && loc->line == lineno && loc->col != UINT32_MAX && loc->end_col != UINT32_MAX && loc->end_line >= lineno &&
+    bool spans = loc && !t->no_carets && loc->line == lineno && loc->col != UINT32_MAX && loc->end_col != UINT32_MAX && loc->end_line >= lineno &&
                  loc->end_line - lineno < LINES_MAX;
     if (!d || !spans) {
         while (first.n && is_space(*first.p)) {

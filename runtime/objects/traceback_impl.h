@@ -20,6 +20,7 @@ typedef struct TbPrinter {
     int depth;      /* of exception groups */
     bool need_close;
     bool at_line_start;
+    bool no_carets; /* unraisable exceptions are shown without */
     SourceFile files[SOURCE_FILES];
     int next_file;
 } TbPrinter;

@@ -398,6 +398,7 @@ Value ou_exc_format(VM *vm, Value exc, bool chain)
     Value pending = ou_exc_take(vm);
     t->vm = vm;
     t->at_line_start = true;
+    t->no_carets = !chain;
     ou_sb_init(&t->out, vm);
     retain(exc);
     t->seen = ou_list_new(vm, 4);
