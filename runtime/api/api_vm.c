@@ -1,4 +1,6 @@
 /* Opening and closing a VM, handles, scopes, pins. */
+#include <stdlib.h>
+
 #include "runtime/api/api.h"
 #include "runtime/loop/threads.h"
 #include "runtime/objects/import.h"
@@ -52,6 +54,8 @@ uint64_t ouro_close(ouro_vm *vm)
         return 0;
     vm->heap.limit = 0;
     ou_exc_clear(vm);
+    const char *check = getenv("OURO_LEAKCHECK"); /* 2: say what is left, by type */
+    vm->verbose_leaks = check && check[0] == '2';
     join_threads(vm);
     if (ou_thread_count(vm) > 1) {
         /* Daemon threads may wake up at any time and want the VM: it stays, its lock held for good. */
