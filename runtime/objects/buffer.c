@@ -214,7 +214,7 @@ Value ou_bytes_from_source(VM *vm, const char *kind, const Value *args, int n, T
     }
     for (int i = 1; i < 3; i++)
         if (a[i] != V_NULL && !str_like(vm, a[i]))
-            return ou_raise(vm, E_TYPE, "%s() argument '%s' must be str, not %T", kind, i == 1 ? "encoding" : "errors", a[i]);
+            return ou_raise(vm, E_TYPE, "%s() argument '%s' must be str, not %s", kind, i == 1 ? "encoding" : "errors", arg_type_name(vm, a[i]));
     if (a[1] != V_NULL || a[2] != V_NULL) {
         if (a[0] == V_NULL || !str_like(vm, a[0]))
             return ou_raise(vm, E_TYPE, a[1] != V_NULL ? "encoding without a string argument" : "errors without a string argument");

@@ -533,7 +533,7 @@ static bool pad_args(VM *vm, const char *fname, const Value *args, int n, int64_
     if (n > 2) {
         bool is_one = (ou_is_bytes(vm, args[2]) || ou_is_bytearray(vm, args[2])) && ou_by_len(vm, args[2]) == 1;
         if (!is_one) {
-            ou_raise(vm, E_TYPE, "%s() argument 2 must be a byte string of length 1, not %T", fname, args[2]);
+            ou_raise(vm, E_TYPE, "%s() argument 2 must be a byte string of length 1, not %s", fname, arg_type_name(vm, args[2]));
             return false;
         }
         *fill = ou_bytes_view(vm, args[2]).p[0];
@@ -714,7 +714,7 @@ Value ou_bym_decode(VM *vm, const Value *args, int n)
     (void)n;
     for (int i = 1; i < 3; i++)
         if (args[i] != V_NULL && !str_like(vm, args[i]))
-            return ou_raise(vm, E_TYPE, "decode() argument '%s' must be str, not %T", i == 1 ? "encoding" : "errors", args[i]);
+            return ou_raise(vm, E_TYPE, "decode() argument '%s' must be str, not %s", i == 1 ? "encoding" : "errors", arg_type_name(vm, args[i]));
     Buffer b;
     if (!ou_buffer_get(vm, args[0], &b, false))
         return V_NULL;
@@ -743,7 +743,7 @@ Value ou_bym_fromhex(VM *vm, const Value *args, int n)
 {
     (void)n;
     if (!str_like(vm, args[1]))
-        return ou_raise(vm, E_TYPE, "fromhex() argument must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "fromhex() argument must be str, not %s", arg_type_name(vm, args[1]));
     Str *s = as_str(args[1]);
     StrBuf b;
     ou_sb_init(&b, vm);

@@ -62,6 +62,7 @@ static bool read_key(Percent *f, const char **pp, const char *end)
     f->keyed = ou_getitem(f->vm, f->mapping, key);
     release(f->vm, key);
     *pp = p;
+    f->next = f->nitems; /* nothing is left for directives without a key */
     return f->keyed != V_NULL;
 }
 

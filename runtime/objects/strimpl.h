@@ -13,6 +13,9 @@
 
 static inline bool str_like(VM *vm, Value v) { return is_str(v) || (v != V_NULL && ou_is_a(vm, v, T_STR)); }
 
+/* The type's name in "f() argument 1 must be str, not ..." */
+static inline const char *arg_type_name(VM *vm, Value v) { return v == V_NONE ? "None" : ou_type_name(vm, v); }
+
 /* Optional start and stop arguments of find and its kin, clipped to 0..len as slices are; V_NULL and None are the ends. */
 bool ou_arg_span(VM *vm, Value start, Value stop, int64_t len, int64_t *from, int64_t *to);
 bool ou_arg_ssize(VM *vm, Value v, int64_t dflt, int64_t *out); /* V_NULL: dflt */

@@ -393,7 +393,7 @@ static Value memoryview_tobytes(VM *vm, const Value *args, int n)
         return V_NULL;
     if (args[1] != V_NULL && args[1] != V_NONE) {
         if (!str_like(vm, args[1]))
-            return ou_raise(vm, E_TYPE, "tobytes() argument 'order' must be str or None, not %T", args[1]);
+            return ou_raise(vm, E_TYPE, "tobytes() argument 'order' must be str or None, not %s", arg_type_name(vm, args[1]));
         const char *o = as_str(args[1])->data;
         if (strcmp(o, "C") != 0 && strcmp(o, "A") != 0 && strcmp(o, "F") != 0)
             return ou_raise(vm, E_VALUE, "order must be 'C', 'F' or 'A'");
@@ -534,7 +534,7 @@ static Value memoryview_cast(VM *vm, const Value *args, int n)
     if (!m)
         return V_NULL;
     if (!str_like(vm, args[1]))
-        return ou_raise(vm, E_TYPE, "cast() argument 'format' must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "cast() argument 'format' must be str, not %s", arg_type_name(vm, args[1]));
     if (!is_contiguous(&m->b, false))
         return ou_raise(vm, E_TYPE, "memoryview: casts are restricted to C-contiguous views");
     if (args[2] != V_NULL && m->b.ndim != 1)

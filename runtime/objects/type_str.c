@@ -20,7 +20,7 @@ static bool text_arg(VM *vm, const char *fname, const char *arg, Value v, const 
     if (v == V_NULL)
         return true;
     if (!str_like(vm, v)) {
-        ou_raise(vm, E_TYPE, "%s() argument '%s' must be str, not %T", fname, arg, v);
+        ou_raise(vm, E_TYPE, "%s() argument '%s' must be str, not %s", fname, arg, arg_type_name(vm, v));
         return false;
     }
     *out = as_str(v)->data;
@@ -299,7 +299,7 @@ static Value str_dunder_format(VM *vm, const Value *args, int n)
 {
     (void)n;
     if (!str_like(vm, args[1]))
-        return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %s", arg_type_name(vm, args[1]));
     return ou_format_str(vm, args[0], args[1]);
 }
 

@@ -354,7 +354,7 @@ Value ou_strm_maketrans(VM *vm, const Value *args, int n)
     }
     for (int i = 1; i < n; i++) {
         if (!str_like(vm, args[i])) {
-            ou_raise(vm, E_TYPE, "maketrans() argument %d must be str, not %T", i + 1, args[i]);
+            ou_raise(vm, E_TYPE, "maketrans() argument %d must be str, not %s", i + 1, arg_type_name(vm, args[i]));
             goto fail;
         }
     }

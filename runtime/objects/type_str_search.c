@@ -43,7 +43,7 @@ bool ou_arg_span(VM *vm, Value start, Value stop, int64_t len, int64_t *from, in
 
 static Value wants_str(VM *vm, const char *fname, int arg, Value v)
 {
-    return ou_raise(vm, E_TYPE, "%s() argument %d must be str, not %T", fname, arg, v);
+    return ou_raise(vm, E_TYPE, "%s() argument %d must be str, not %s", fname, arg, arg_type_name(vm, v));
 }
 
 /* ---- find and count ------------------------------------------------------------------------------------------------------ */
@@ -141,7 +141,7 @@ Value ou_strm_removeprefix(VM *vm, const Value *args, int n)
 {
     (void)n;
     if (!str_like(vm, args[1]))
-        return ou_raise(vm, E_TYPE, "removeprefix() argument must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "removeprefix() argument must be str, not %s", arg_type_name(vm, args[1]));
     Str *s = as_str(args[0]), *sub = as_str(args[1]);
     return ou_str_sub(vm, s, tail_matches(s, 0, s->size, sub, false) ? sub->size : 0, s->size);
 }
@@ -150,7 +150,7 @@ Value ou_strm_removesuffix(VM *vm, const Value *args, int n)
 {
     (void)n;
     if (!str_like(vm, args[1]))
-        return ou_raise(vm, E_TYPE, "removesuffix() argument must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "removesuffix() argument must be str, not %s", arg_type_name(vm, args[1]));
     Str *s = as_str(args[0]), *sub = as_str(args[1]);
     return ou_str_sub(vm, s, 0, tail_matches(s, 0, s->size, sub, true) ? s->size - sub->size : s->size);
 }
