@@ -301,7 +301,7 @@ static void fill_live(Compiler *c, Unit *u, Code *code, const uint32_t *at, cons
     code->nlive = code->live ? k : 0;
 }
 
-static Tuple *names_tuple(Compiler *c, Symbol **syms, uint32_t n)
+static Tuple *names_tuple(Compiler *c, Str *const *names, uint32_t n)
 {
     Value t = ou_tuple_new(c->vm, n);
     if (t == V_NULL) {
@@ -309,30 +309,26 @@ static Tuple *names_tuple(Compiler *c, Symbol **syms, uint32_t n)
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++)
-        as_tuple(t)->items[i] = retain(v_of(syms[i]->name));
+        as_tuple(t)->items[i] = retain(v_of(names[i]));
     return as_tuple(t);
+}
+
+static Tuple *symbols_tuple(Compiler *c, Symbol *const *syms, uint32_t n)
+{
+    Str **names = ou_c_alloc(c, sizeof(Str *) * (n + 1));
+    for (uint32_t i = 0; names && i < n; i++)
+        names[i] = syms[i]->name;
+    return names ? names_tuple(c, names, n) : NULL;
 }
 
 /* varnames, cellnames, freenames and the places that the closure is taken from. */
 static void fill_names(Compiler *c, Unit *u, Code *code)
 {
     Scope *s = u->scope;
-    uint32_t nvars = 0, ncells = 0;
-    Symbol **vars = ou_c_alloc(c, sizeof(Symbol *) * (s->nsymbols + 3));
+    uint32_t ncells = 0;
     Symbol **cells = ou_c_alloc(c, sizeof(Symbol *) * (s->nsymbols + 3));
-    if (!vars || !cells)
+    if (!cells)
         return;
-    if (u->kind == CODE_FUNCTION) {
-        nvars = (uint32_t)u->nnamed;
-        for (Symbol *y = s->first; y; y = y->next) {
-            if (y->kind != SYM_LOCAL || y->reg < 0)
-                continue;
-            if (y->reg >= FAR0)
-                vars[nvars - (uint32_t)u->nfar + (uint32_t)(y->reg - FAR0)] = y;
-            else if (y->reg < u->nnamed - u->nfar)
-                vars[y->reg] = y;
-        }
-    }
     for (Symbol *y = s->first; y; y = y->next)
         if (y->kind == SYM_LOCAL && y->is_cell && y->reg >= 0)
             cells[ncells++] = y;
@@ -340,9 +336,9 @@ static void fill_names(Compiler *c, Unit *u, Code *code)
         cells[ncells++] = s->class_cell;
     if (s->class_dict && s->class_dict->is_cell)
         cells[ncells++] = s->class_dict;
-    code->varnames = names_tuple(c, vars, nvars);
-    code->cellnames = names_tuple(c, cells, ncells);
-    code->freenames = names_tuple(c, s->free, s->nfree);
+    code->varnames = names_tuple(c, u->named, u->nnamed);
+    code->cellnames = symbols_tuple(c, cells, ncells);
+    code->freenames = symbols_tuple(c, s->free, s->nfree);
     code->cellregs = copy_out(c, NULL, ncells);
     code->captures = copy_out(c, NULL, sizeof(CodeCapture) * s->nfree);
     code->ncells = (uint16_t)(code->cellregs ? ncells : 0);

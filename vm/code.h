@@ -69,7 +69,9 @@ typedef struct Unit {
     uint32_t *const_index; /* hash table of const numbers + 1 */
     uint32_t const_mask;
     int nlocals, nfar, top, max_top;
-    int nnamed;      /* locals with a name: parameters and variables that are no cells */
+    Str **named;     /* names of the locals from R[0] on (modules and classes: R[1]): parameters, variables, then those of
+                        comprehensions; behind them the far ones */
+    uint32_t nnamed, named_cap;
     int *free_hidden; /* hidden locals that may be used again */
     int nfree_hidden, free_hidden_cap;
     Block *block;

@@ -189,7 +189,8 @@ static void enter(Compiler *c, Scope *s)
     for (Symbol *y = s->first; y; y = y->next) {
         if (y->kind != SYM_LOCAL)
             continue;
-        y->reg = ou_hidden(c);
+        if (!y->is_placed)
+            y->reg = ou_hidden(c);
         if (y->is_cell)
             ou_emit(c, OP_MKCELL, y->reg, 0, 0, 0);
     }
@@ -201,7 +202,8 @@ static void leave(Compiler *c, Scope *s)
         if (y->kind != SYM_LOCAL)
             continue;
         ou_emit(c, OP_LOADP, y->reg, 0, 0, (int32_t)V_UNBOUND);
-        ou_hidden_done(c, y->reg);
+        if (!y->is_placed)
+            ou_hidden_done(c, y->reg);
     }
 }
 

@@ -42,15 +42,55 @@ static uint32_t unit_flags(const Scope *s, uint8_t kind)
     return f;
 }
 
+static void add_name(Compiler *c, Unit *u, Str *name)
+{
+    if (u->nnamed < u->named_cap || (u->named = ou_c_grow(c, u->named, &u->named_cap, sizeof(Str *))))
+        u->named[u->nnamed++] = name;
+}
+
+/* Variables of inlined comprehensions get named registers too, so that locals() shows them while they are bound. Those of
+ * comprehensions side by side share one. */
+static void place_comprehensions(Compiler *c, Unit *u, Scope *s, uint32_t first)
+{
+    int base = u->kind == CODE_FUNCTION ? 0 : 1;
+    for (Scope *k = s->children; k; k = k->sibling) {
+        if (k->kind != SCOPE_COMP)
+            continue;
+        for (Symbol *y = k->first; y && !c->failed; y = y->next) {
+            if (y->kind != SYM_LOCAL || y->is_cell || u->nlocals >= NEAR_LOCALS_MAX)
+                continue;
+            uint32_t i = first;
+            for (bool taken = true; i < u->nnamed; i++) {
+                taken = u->named[i] != y->name;
+                for (Scope *o = k; !taken && o->kind == SCOPE_COMP; o = o->parent)
+                    for (Symbol *z = o->first; z && !taken; z = z->next)
+                        taken = z != y && z->is_placed && z->reg == (int)i + base;
+                if (!taken)
+                    break;
+            }
+            if (i == u->nnamed) {
+                u->nlocals++;
+                add_name(c, u, y->name);
+            }
+            y->reg = (int)i + base;
+            y->is_placed = true;
+        }
+        place_comprehensions(c, u, k, first);
+    }
+}
+
 static void assign_registers(Compiler *c, Unit *u)
 {
     Scope *s = u->scope;
     bool function = u->kind == CODE_FUNCTION;
     if (!function)
         u->nlocals = 1; /* R[0]: the namespace */
-    for (Symbol *y = s->first; y && function; y = y->next)
-        if (y->kind == SYM_LOCAL && (y->flags & DEF_PARAM))
+    for (Symbol *y = s->first; y && function; y = y->next) {
+        if (y->kind == SYM_LOCAL && (y->flags & DEF_PARAM)) {
             y->reg = u->nlocals++;
+            add_name(c, u, y->name);
+        }
+    }
     if (u->nlocals > 240) {
         ou_c_error(c, c->loc, "more than 240 parameters");
         return;
@@ -59,13 +99,18 @@ static void assign_registers(Compiler *c, Unit *u)
     for (Symbol *y = s->first; y && function; y = y->next) {
         if (y->kind != SYM_LOCAL || (y->flags & DEF_PARAM) || y->is_cell)
             continue;
-        if (u->nlocals < NEAR_LOCALS_MAX)
+        if (u->nlocals < NEAR_LOCALS_MAX) {
             y->reg = u->nlocals++;
-        else
+            add_name(c, u, y->name);
+        } else {
             y->reg = FAR0 + far++;
+        }
     }
+    place_comprehensions(c, u, s, u->nnamed);
     u->nfar = far;
-    u->nnamed = function ? u->nlocals + far : 0;
+    for (Symbol *y = s->first; y && far; y = y->next)
+        if (y->kind == SYM_LOCAL && y->reg >= FAR0)
+            add_name(c, u, y->name);
     for (Symbol *y = s->first; y && function; y = y->next)
         if (y->kind == SYM_LOCAL && !(y->flags & DEF_PARAM) && y->is_cell)
             y->reg = u->nlocals++;

@@ -9,9 +9,10 @@ static void put_reg(StrBuf *b, const Code *k, int r)
 {
     if (r < k->nlocals) {
         ou_sb_printf(b, " r%d", r);
-        if (k->module_kind == CODE_FUNCTION && k->varnames && (uint32_t)r < k->varnames->n - k->nfar) {
+        int first = k->module_kind == CODE_FUNCTION ? 0 : 1; /* R[0] of a module is its namespace */
+        if (r >= first && k->varnames && (uint32_t)(r - first) < k->varnames->n - k->nfar) {
             ou_sb_putc(b, ':');
-            ou_sb_str(b, k->varnames->items[r]);
+            ou_sb_str(b, k->varnames->items[r - first]);
         }
     } else {
         ou_sb_printf(b, " t%d", r - k->nlocals);

@@ -69,8 +69,22 @@ Value ou_frame_locals(VM *vm, const FrameRef *f)
 {
     Code *c = f->fn->code;
     if (c->module_kind != CODE_FUNCTION) {
-        Value ns = f->R[0];
-        return retain(ns == V_NONE || ns == V_UNBOUND ? v_of(f->fn->globals) : ns);
+        Value ns = f->R[0], d = V_NULL;
+        ns = ns == V_NONE || ns == V_UNBOUND ? v_of(f->fn->globals) : ns;
+        for (uint32_t k = 0; k < c->varnames->n; k++) { /* inside a comprehension: a copy that shows its variables */
+            Value v = f->R[1 + k];
+            if (v == V_UNBOUND)
+                continue;
+            if (d == V_NULL && ((d = ou_dict_new(vm)) == V_NULL || !ou_dict_update(vm, as_dict(d), ns))) {
+                xrelease(vm, d);
+                return V_NULL;
+            }
+            if (!add_local(vm, as_dict(d), c->varnames->items[k], v)) {
+                release(vm, d);
+                return V_NULL;
+            }
+        }
+        return d != V_NULL ? d : retain(ns);
     }
     Value d = ou_dict_new(vm);
     if (d == V_NULL)
