@@ -206,6 +206,7 @@ static Value sys_setrecursionlimit(VM *vm, const Value *args, int n)
     if (limit > INT32_MAX)
         return ou_raise(vm, E_OVERFLOW, "Python int too large to convert to C int");
     vm->recursion_limit = (uint32_t)limit;
+    ou_stack_limit_reset(vm); /* the next call counts the frames */
     return V_NONE;
 }
 

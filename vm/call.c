@@ -36,11 +36,16 @@ bool ou_stack_check(VM *vm, Value *need)
             vm->stack_limit = limit;
         return true;
     }
-    vm->stack_limit_real = vm->thread->stack + SOFT_LIMIT_FIRST;
-    if (vm->stack_limit)
-        vm->stack_limit = vm->stack_limit_real;
+    ou_stack_limit_reset(vm);
     ou_raise_recursion(vm, NULL);
     return false;
+}
+
+void ou_stack_limit_reset(VM *vm)
+{
+    vm->stack_limit_real = vm->thread->stack;
+    if (vm->stack_limit)
+        vm->stack_limit = vm->stack_limit_real;
 }
 
 /* ---- generators ---- */

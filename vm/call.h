@@ -42,6 +42,7 @@ Value ou_frame_locals(VM *vm, const FrameRef *f); /* a fresh dict for functions,
 Dict *ou_current_globals(VM *vm);        /* borrowed; NULL when no script runs */
 Dict *ou_current_builtins(VM *vm);
 Value ou_current_locals(VM *vm);         /* what locals() returns: owned */
+void ou_stack_limit_reset(VM *vm); /* after vm->recursion_limit was changed */
 bool ou_safepoint(VM *vm);               /* handles vm->attention; false: an exception is pending. For long-running natives. */
 
 /* Start and end of the evaluator's part of a VM (state.c calls them: boot first of all, fini last), and of a thread. */

@@ -35,7 +35,7 @@ typedef enum OpCode {
 
 #define LINK_PC UINT64_C(0x0000FFFFFFFFFFFF)
 #define LINK_SHIFT 48
-enum { STACK_SLACK = 1024, FRAME_DETACHED = 4, SOFT_LIMIT_FIRST = 4096 };
+enum { STACK_SLACK = 1024, FRAME_DETACHED = 4, SOFT_LIMIT_FIRST = 1900 /* fewer than 1000 frames */ };
 
 static inline Function *frame_fn(const Value *R) { return (Function *)v_obj(R[-2]); }
 static inline Code *frame_code(const Value *R) { return frame_fn(R)->code; }

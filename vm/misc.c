@@ -18,7 +18,7 @@ static bool raise_unbound(VM *vm, Value *R, const Ins *pc, bool is_free)
         ou_raise(vm, E_NAME, "cannot access free variable '%Q' where it is not associated with a value in enclosing scope", name);
     else
         ou_raise(vm, E_UNBOUND_LOCAL, "cannot access local variable '%Q' where it is not associated with a value", name);
-    if (vm->exc != V_NULL && ou_is_a(vm, vm->exc, E_NAME))
+    if (is_free && vm->exc != V_NULL && ou_is_a(vm, vm->exc, E_NAME)) /* as CPython: an UnboundLocalError has no name */
         set_owned(vm, &((ExcName *)v_obj(vm->exc))->name, retain(v_of(name)));
     return false;
 }
@@ -384,7 +384,7 @@ bool ou_do_raise(VM *vm, Value *R, Ins i)
                 as_exc(exc)->suppress_context = true;
             } else {
                 bool is_class = is_obj(cause) && ou_is_a(vm, cause, T_TYPE);
-                if (!is_class && !(ou_type_of(vm, cause)->flags & TF_EXC)) {
+                if (!((is_class ? (Type *)v_obj(cause) : ou_type_of(vm, cause))->flags & TF_EXC)) {
                     ou_raise(vm, E_TYPE, "exception causes must derive from BaseException");
                     release(vm, exc);
                     exc = V_NULL;

@@ -191,7 +191,7 @@ Value ou_throw_args(VM *vm, const Value *args, int n)
     if (tb != V_NONE && !is_exact(tb, T_TRACEBACK))
         return ou_raise(vm, E_TYPE, "throw() third argument must be a traceback object");
     if (is_obj(type) && ou_is_a(vm, type, T_TYPE) && (((Type *)v_obj(type))->flags & TF_EXC)) {
-        if (is_obj(val) && (ou_type_of(vm, val)->flags & TF_EXC))
+        if (is_obj(val) && ou_is_subtype(ou_type_of(vm, val), (Type *)v_obj(type)))
             exc = retain(val);
         else if (val == V_NONE)
             exc = ou_call0(vm, type);
