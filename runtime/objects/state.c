@@ -211,8 +211,12 @@ void ou_vm_free_report(VM *vm, VmLeaks *out)
         ou_exc_clear(vm);
     if (booted)
         ou_library_fini(vm);
-    if (booted)
+    if (booted) {
+        /* The shared MemoryError may remember where it was raised last; what that keeps alive has to meet the last collection. */
+        set_owned(vm, &as_exc(vm->memory_error)->traceback, V_NONE);
+        set_owned(vm, &as_exc(vm->memory_error)->context, V_NONE);
         drop_library(vm);
+    }
     drop(vm, &vm->memory_error);
     if (vm->verbose_leaks)
         report_tracked(vm);
