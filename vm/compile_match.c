@@ -180,6 +180,8 @@ static bool check_keys(Compiler *c, const Pattern *p, const ExprSeq *keys)
     uint32_t n = 0;
     for (uint32_t i = 0; seen && i < keys->n && !c->failed; i++) {
         Value v = ou_fold(c, keys->items[i]);
+        if (v == V_NULL && keys->items[i]->kind != EXPR_Attribute)
+            ou_c_error(c, p->pos, "mapping pattern keys may only match literals and attribute lookups");
         if (v == V_NULL)
             continue;
         for (uint32_t k = 0; k < n; k++)
@@ -245,7 +247,7 @@ static void class_pattern(Match *m, const Pattern *p, int subject, int fail)
     }
     Value names = ou_tuple_new(c->vm, attrs->n);
     for (uint32_t i = 0; i < attrs->n && names != V_NULL; i++)
-        as_tuple(names)->items[i] = retain(v_of(cname(c, attrs->items[i])));
+        as_tuple(names)->items[i] = retain(v_of(ou_c_name(c, attrs->items[i]))); /* not mangled */
     int base = c->unit->top, t = ou_temp(c, p->MatchClass.cls), values = hidden(m);
     ou_load_const(c, names, NONE);
     c->loc = p->pos;
@@ -269,6 +271,9 @@ static void value_pattern(Match *m, const Pattern *p, int subject, int fail)
         ou_emit(c, OP_JNEQI, subject, (int)(imm & 0xFF), (int)(imm >> 8 & 0xFF), fail);
         return;
     }
+    int kind = p->MatchValue.value->kind;
+    if (kind == EXPR_JoinedStr || kind == EXPR_FormattedValue)
+        ou_c_error(c, p->pos, "patterns may only match literals and attribute lookups");
     int r = ou_operand(c, p->MatchValue.value);
     c->loc = p->pos;
     ou_emit(c, OP_JEQ, subject, r, 0, fail);
