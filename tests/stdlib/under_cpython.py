@@ -12,7 +12,7 @@ import sys
 HERE = __file__.rpartition("/")[0] or "."
 ROOT = HERE + "/../../stdlib"
 # Script modules over natives that CPython has nothing like.
-SKIP = ("asyncio", "re", "codecs", "encodings", "ssl", "socket", "signal", "select", "subprocess")
+SKIP = ("asyncio", "re", "importlib", "codecs", "encodings", "ssl", "socket", "signal", "select", "subprocess")
 
 
 def natives():
