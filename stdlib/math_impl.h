@@ -14,6 +14,9 @@ Value ou_math_factorial(VM *vm, const Value *args, int n);
 Value ou_math_perm(VM *vm, const Value *args, int n);
 Value ou_math_comb(VM *vm, const Value *args, int n);
 
+double ou_gamma(double x); /* mod_math_gamma.c */
+double ou_lgamma(double x);
+
 /* mod_math_sum.c: functions of many numbers */
 Value ou_math_fsum(VM *vm, const Value *args, int n);
 Value ou_math_prod(VM *vm, const Value *args, int n);

@@ -57,23 +57,13 @@ ONE(sqrt, sqrt, false)
 ONE(tan, tan, false)
 ONE(tanh, tanh, false)
 
-static double gamma_of(double x)
-{
-    if (x == 0.0 || (x < 0 && isinf(x))) return (double)NAN;
-    if (x < 0 && x == floor(x)) return (double)NAN;
-    return tgamma(x);
-}
 static Value math_gamma(VM *vm, const Value *a, int n)
 {
     (void)n;
     double x;
     if (!arg(vm, a[0], &x)) return V_NULL;
-    if (x == floor(x) && x > 0 && x <= 23) { /* exact: factorials */
-        double r = 1;
-        for (int i = 2; i < (int)x; i++) r *= i;
-        return v_float(r);
-    }
-    return one(vm, a[0], gamma_of, true);
+    if (x == 0.0) return domain_error(vm);
+    return one(vm, a[0], ou_gamma, true);
 }
 static Value math_lgamma(VM *vm, const Value *a, int n)
 {
@@ -81,9 +71,7 @@ static Value math_lgamma(VM *vm, const Value *a, int n)
     double x;
     if (!arg(vm, a[0], &x)) return V_NULL;
     if (isfinite(x) && x == floor(x) && x <= 0) return domain_error(vm);
-    if (x == 1.0 || x == 2.0) return v_float(0.0);
-    int sign;
-    double r = lgamma_r(x, &sign);
+    double r = ou_lgamma(x);
     return isinf(r) && isfinite(x) ? range_error(vm) : v_float(r);
 }
 

@@ -241,7 +241,7 @@ static int special(VM *vm, Value v, C *out)
     if (r == V_NULL) return -1;
     bool ok = is_a_fast(vm, r, T_COMPLEX);
     if (ok) *out = part(r);
-    else ou_raise(vm, E_TYPE, "%T.__complex__() must return a complex, not %T", v, r);
+    else ou_raise(vm, E_TYPE, "__complex__ returned non-complex (type %T)", r);
     release(vm, r);
     return ok ? 1 : -1;
 }
