@@ -74,11 +74,12 @@ static bool read_size(Percent *f, const char **pp, const char *end, int64_t *out
         ++*pp;
         Value keyed = f->keyed; /* '*' never takes the keyed value */
         f->keyed = V_NULL;
-        Value v = f->mapping != V_NULL && keyed != V_NULL ? (fail(f, E_TYPE, "not enough arguments for format string"), V_NULL)
-                                                          : next_arg(f);
+        Value v = keyed != V_NULL ? keyed : next_arg(f);
         f->keyed = keyed;
         if (v == V_NULL)
             return false;
+        if (keyed != V_NULL && ou_is_intlike(vm, v)) /* it was the one value that the key brought */
+            return fail(f, E_TYPE, "not enough arguments for format string");
         if (!ou_is_intlike(vm, v))
             return fail(f, E_TYPE, "* wants int");
         if (!ou_int_fits_i64(vm, v, out) || *out > INT32_MAX || *out < -INT32_MAX) {

@@ -20,7 +20,8 @@ static bool text_arg(VM *vm, const char *fname, const char *arg, Value v, const 
     if (v == V_NULL)
         return true;
     if (!str_like(vm, v)) {
-        ou_raise(vm, E_TYPE, "%s() argument '%s' must be str, not %s", fname, arg, arg_type_name(vm, v));
+        ou_raise(vm, E_TYPE, "%s() argument '%s' must be str, not %s", fname, arg,
+                 fname[0] == 's' ? ou_type_name(vm, v) : arg_type_name(vm, v)); /* str() has words of its own */
         return false;
     }
     *out = as_str(v)->data;
