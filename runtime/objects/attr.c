@@ -106,7 +106,7 @@ Value ou_call_special(VM *vm, Value self, NameId id, const Value *args, int n, b
         *absent = f == V_NULL;
     if (f == V_NULL) {
         if (!absent)
-            ou_raise_attr(vm, self, vm->names[id]);
+            ou_raise(vm, E_ATTRIBUTE, "%Q", vm->names[id]);
         return V_NULL;
     }
     Value r;

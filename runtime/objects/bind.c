@@ -376,7 +376,7 @@ void ou_sigs_fini(VM *vm)
 static Value who_is(VM *vm, const Native *nat, Value self)
 {
     int len = nat->name_len;
-    if (nat->owner && self != V_NULL && ou_is_a(vm, self, T_TYPE) && (nat->def->flags & ND_CLASS))
+    if (nat->owner && self != V_NULL && ou_is_a(vm, self, T_TYPE))
         return ou_str_format(vm, "%U.%.*s", v_of(((Type *)v_obj(self))->qualname), len, nat->def->sig);
     if (nat->owner)
         return ou_str_format(vm, "%U.%.*s", v_of(nat->owner->qualname), len, nat->def->sig);

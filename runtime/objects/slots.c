@@ -106,10 +106,12 @@ static int64_t script_len(VM *vm, Value self)
     if (i == V_NULL)
         return -1;
     int64_t n = -1;
-    if (ou_int_sign(vm, i) < 0)
+    if (ou_int_sign(vm, i) < 0) {
         ou_raise(vm, E_VALUE, "__len__() should return >= 0");
-    else if (!ou_index_i64(vm, i, &n))
+    } else if (!ou_int_fits_i64(vm, i, &n)) {
+        ou_raise(vm, E_OVERFLOW, "cannot fit '%T' into an index-sized integer", i);
         n = -1;
+    }
     release(vm, i);
     return n;
 }
@@ -208,13 +210,8 @@ static Value script_getitem(VM *vm, Value self, Value key)
 static bool script_setitem(VM *vm, Value self, Value key, Value v)
 {
     Value args[2] = {key, v};
-    bool absent;
-    Value r = v == V_NULL ? ou_call_special(vm, self, N_DU_delitem, args, 1, &absent)
-                          : ou_call_special(vm, self, N_DU_setitem, args, 2, &absent);
-    if (absent)
-        ou_raise(vm, E_TYPE, v == V_NULL ? "'%.200T' object doesn't support item deletion"
-                                         : "'%.200T' object does not support item assignment", self);
-    return drop(vm, r);
+    return drop(vm, v == V_NULL ? ou_call_special(vm, self, N_DU_delitem, args, 1, NULL)
+                                : ou_call_special(vm, self, N_DU_setitem, args, 2, NULL));
 }
 
 static int script_contains(VM *vm, Value self, Value x)

@@ -151,9 +151,21 @@ static void drop_modules(VM *vm)
     ou_gc_collect(vm, 2);
 }
 
+/* The MemoryError that exists from the start remembers its last use. */
+static void forget_memory_error(VM *vm)
+{
+    Exc *e = as_exc(vm->memory_error);
+    set_owned(vm, &e->traceback, V_NONE);
+    set_owned(vm, &e->context, V_NONE);
+    set_owned(vm, &e->cause, V_NONE);
+}
+
 static void drop_library(VM *vm)
 {
+    ou_exc_clear(vm);
+    forget_memory_error(vm);
     drop_modules(vm);
+    forget_memory_error(vm);
     vm->finalizing = true;
     ou_exc_clear(vm);
     set_owned(vm, &vm->handled, V_NONE);

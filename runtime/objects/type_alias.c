@@ -611,10 +611,6 @@ static Value union_getitem(VM *vm, Value self, Value key)
 static Value check_members(VM *vm, Value self, Value v, bool instance)
 {
     Tuple *t = as_tuple(as_union(self)->args);
-    for (uint32_t i = 0; i < t->n; i++)
-        if (ou_is_a(vm, t->items[i], T_GENERIC_ALIAS))
-            return ou_raise(vm, E_TYPE, instance ? "isinstance() argument 2 cannot be a parameterized generic"
-                                                 : "issubclass() argument 2 cannot be a parameterized generic");
     for (uint32_t i = 0; i < t->n; i++) {
         int r = instance ? ou_isinstance(vm, v, t->items[i]) : ou_issubclass(vm, v, t->items[i]);
         if (r)

@@ -224,9 +224,9 @@ static const GetSetDef function_getset[] = {
     {"__doc__", get_doc, set_doc, NULL},
     {"__defaults__", get_defaults, set_defaults, NULL},
     {"__kwdefaults__", get_kwdefaults, set_kwdefaults, NULL},
-    {"__closure__", get_closure, NULL, NULL},
-    {"__globals__", get_globals, NULL, NULL},
-    {"__builtins__", get_builtins, NULL, NULL},
+    {"__closure__", get_closure, ou_readonly, NULL},
+    {"__globals__", get_globals, ou_readonly, NULL},
+    {"__builtins__", get_builtins, ou_readonly, NULL},
     {"__code__", get_code, set_code, NULL},
     {"__annotations__", get_annotations, set_annotations, NULL},
     {"__type_params__", get_type_params, set_type_params, NULL},
@@ -354,7 +354,7 @@ static Value cell_compare(VM *vm, Value a, Value b, CmpOp op)
 GET(cell_contents)
 {
     Value v = ((Cell *)v_obj(self))->v;
-    return v == V_UNBOUND ? ou_raise(vm, E_VALUE, "cell is empty") : retain(v);
+    return v == V_UNBOUND ? ou_raise(vm, E_VALUE, "Cell is empty") : retain(v);
 }
 SET(cell_set_contents)
 {
@@ -485,8 +485,8 @@ GET(method_self) { (void)vm; return retain(METHOD->self); }
 GET(method_name) { return ou_getattr(vm, METHOD->func, vm->names[N_DU_name]); }
 GET(method_qualname) { return ou_getattr(vm, METHOD->func, vm->names[N_DU_qualname]); }
 static const GetSetDef method_getset[] = {
-    {"__func__", method_func, NULL, "the function (or other callable) implementing a method"},
-    {"__self__", method_self, NULL, "the instance to which a method is bound"},
+    {"__func__", method_func, ou_readonly, "the function (or other callable) implementing a method"},
+    {"__self__", method_self, ou_readonly, "the instance to which a method is bound"},
     {"__name__", method_name, NULL, NULL},
     {"__qualname__", method_qualname, NULL, NULL},
     {0},

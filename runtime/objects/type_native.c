@@ -472,6 +472,13 @@ Value ou_getset_new(VM *vm, const GetSetDef *def, Type *owner)
         ou_gc_untrack(vm, &g->h);
     return v_of(g);
 }
+bool ou_readonly(VM *vm, Value self, Value v)
+{
+    (void)self;
+    (void)v;
+    ou_raise(vm, E_ATTRIBUTE, "readonly attribute");
+    return false;
+}
 static void getset_dealloc(VM *vm, Obj *o)
 {
     if (owns_owner(((GetSet *)o)->owner))

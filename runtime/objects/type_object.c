@@ -274,6 +274,30 @@ static Value object_dir(VM *vm, const Value *args, int n)
     return list;
 }
 
+/* CPython's copyreg leaves the names of a class's slots in the class, where scripts can see them. */
+static bool note_slot_names(VM *vm, Type *t)
+{
+    Str *name = ou_intern_c(vm, "__slotnames__");
+    if (!name)
+        return false;
+    Value list = ou_dict_get_str(vm, t->dict, name) != V_NULL ? V_NONE : ou_list_new(vm, 0);
+    bool ok = list != V_NULL;
+    for (uint32_t i = 0; ok && list != V_NONE && i < t->mro->n; i++) {
+        uint32_t pos = 0;
+        Value key, v;
+        while (ok && ou_dict_next(((Type *)v_obj(t->mro->items[i]))->dict, &pos, &key, &v))
+            if (is_exact(v, T_MEMBER))
+                ok = ou_list_append(vm, as_list(list), v_of(((Member *)v_obj(v))->name));
+    }
+    if (ok && list != V_NONE) {
+        ok = ou_dict_set_str(vm, t->dict, name, list);
+        ou_type_new_version(vm, t);
+    }
+    xrelease(vm, list);
+    obj_release(vm, name);
+    return ok;
+}
+
 /* The state of the instance dict and of all __slots__: dict, None, or (dict or None, slots). */
 static Value default_state(VM *vm, Value self)
 {
@@ -289,6 +313,10 @@ static Value default_state(VM *vm, Value self)
         release(vm, state);
         if ((state = copy) == V_NULL)
             return V_NULL;
+    }
+    if (t->flags & TF_HEAP && !note_slot_names(vm, t)) {
+        release(vm, state);
+        return V_NULL;
     }
     if (!t->nslots || !is_obj(self))
         return state;
@@ -503,7 +531,7 @@ static const NativeDef object_methods[] = {
     {"__reduce_ex__(protocol, /)", object_reduce_ex, "Helper for pickle.", 0},
     {"__sizeof__()", object_sizeof, "Size of object in memory, in bytes.", 0},
     {"__init_subclass__()", object_init_subclass, "This method is called when a class is subclassed.", ND_CLASS},
-    {"__subclasshook__(*args)", object_subclasshook, "Abstract classes can override this to customize issubclass().", ND_CLASS},
+    {"__subclasshook__(object, /)", object_subclasshook, "Abstract classes can override this to customize issubclass().", ND_CLASS},
     {0},
 };
 static const GetSetDef object_getset[] = {

@@ -154,7 +154,7 @@ static bool may_set(VM *vm, Value self, Value v, const char *name)
         return false;
     }
     if (v == V_NULL) {
-        ou_raise(vm, E_TYPE, "cannot delete '%s' attribute of type '%N'", name, SELF);
+        ou_raise(vm, E_TYPE, "cannot delete '%s' attribute of immutable type '%N'", name, SELF);
         return false;
     }
     return true;
@@ -167,6 +167,10 @@ SET(set_name)
         return false;
     if (!ou_is_a(vm, v, T_STR)) {
         ou_raise(vm, E_TYPE, "can only assign string to %N.__name__, not '%T'", SELF, v);
+        return false;
+    }
+    if (strlen(as_str(v)->data) != as_str(v)->size) {
+        ou_raise(vm, E_VALUE, "type name must not contain null characters");
         return false;
     }
     Str *s = ou_intern_str(vm, as_str(v));
@@ -225,7 +229,7 @@ GET(get_dict) { return ou_mappingproxy_new(vm, v_of(SELF->dict)); }
 GET(get_abstract)
 {
     Value v = SELF->id == T_TYPE ? V_NULL : ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_abstractmethods]);
-    return v == V_NULL ? ou_raise_attr(vm, self, vm->names[N_DU_abstractmethods]) : retain(v);
+    return v == V_NULL ? ou_raise(vm, E_ATTRIBUTE, "__abstractmethods__") : retain(v);
 }
 SET(set_abstract)
 {
@@ -233,7 +237,7 @@ SET(set_abstract)
     if (v == V_NULL) {
         int r = ou_dict_del(vm, SELF->dict, v_of(name));
         if (r == 0)
-            ou_raise_attr(vm, self, name);
+            ou_raise(vm, E_ATTRIBUTE, "%Q", name);
         if (r == 1)
             SELF->flags &= ~(uint32_t)TF_ABSTRACT;
         return r == 1;

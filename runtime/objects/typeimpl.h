@@ -104,6 +104,7 @@ Value ou_type_display(VM *vm, Type *t);               /* "mod.C.D", without "bui
 /* ---- type_function.c, type_property.c, type_alias.c ------------------------------------------------------------------------ */
 Value ou_native_desc_new(VM *vm, TypeId kind, const NativeDef *def, Type *owner);
 Value ou_native_bound(VM *vm, const NativeDef *def, Value self, Type *owner);
+bool ou_readonly(VM *vm, Value self, Value v);         /* GetSetDef.set of what CPython keeps in a C struct: "readonly attribute" */
 Value ou_getset_new(VM *vm, const GetSetDef *def, Type *owner);
 Value ou_member_new(VM *vm, Str *name, Type *owner, uint32_t index);
 Value ou_staticmethod_new(VM *vm, Value f);
