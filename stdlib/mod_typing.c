@@ -44,6 +44,9 @@ static const NativeDef generic_methods[] = {
 
 static Value generic_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
+    /* As if Generic had no __new__ of its own: a subclass whose __init__ takes arguments is made without them. */
+    if (cls->slots.init != ou_builtin(vm, T_OBJECT)->slots.init)
+        n = 0, kwnames = NULL;
     return ou_builtin(vm, T_OBJECT)->slots.make(vm, cls, args, n, kwnames);
 }
 
