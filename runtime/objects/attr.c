@@ -302,14 +302,11 @@ static bool generic_set(VM *vm, Value o, Str *name, Value v)
             ou_raise_attr(vm, o, name);
         return false;
     }
-    if (d == V_NULL && v != V_NULL && (t->flags & TF_HEAP || t->id == T_OBJECT))
-        return raise_attr_fmt(vm, o, name, "'%T' object has no attribute '%Q' and no __dict__ for setting new attributes");
-    if (d == V_NULL) {
-        bool no_dict = !(t->flags & TF_DICT) && v != V_NULL;
+    if (d == V_NULL)
         return raise_attr_fmt(vm, o, name,
-                              no_dict ? "'%T' object has no attribute '%Q' and no __dict__ for setting new attributes"
-                                      : "'%T' object has no attribute '%Q'");
-    }
+                              t->slots.setattr == ou_generic_setattr
+                                  ? "'%T' object has no attribute '%Q' and no __dict__ for setting new attributes"
+                                  : "'%T' object has no attribute '%Q'");
     return raise_attr_fmt(vm, o, name, "'%T' object attribute '%Q' is read-only");
 }
 

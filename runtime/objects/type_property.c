@@ -114,8 +114,8 @@ GET(cm_abstract)
 /* What is asked of the wrapper and was not copied: its function has it. */
 GET(cm_annotations) { return ou_getattr(vm, as_cm(self)->func, vm->names[N_DU_annotations]); }
 static const GetSetDef cm_getset[] = {
-    {"__func__", cm_func, NULL, NULL},
-    {"__wrapped__", cm_func, NULL, NULL},
+    {"__func__", cm_func, ou_readonly, NULL},
+    {"__wrapped__", cm_func, ou_readonly, NULL},
     {"__isabstractmethod__", cm_abstract, NULL, NULL},
     {"__annotations__", cm_annotations, NULL, NULL},
     {0},
@@ -347,9 +347,9 @@ static const NativeDef prop_methods[] = {
     {0},
 };
 static const GetSetDef prop_getset[] = {
-    {"fget", prop_fget, NULL, NULL},
-    {"fset", prop_fset, NULL, NULL},
-    {"fdel", prop_fdel, NULL, NULL},
+    {"fget", prop_fget, ou_readonly, NULL},
+    {"fset", prop_fset, ou_readonly, NULL},
+    {"fdel", prop_fdel, ou_readonly, NULL},
     {"__doc__", prop_doc, prop_set_doc, NULL},
     {"__name__", prop_get_name, prop_put_name, NULL},
     {"__isabstractmethod__", prop_abstract, NULL, NULL},
@@ -560,9 +560,9 @@ GET(super_thisclass) { (void)vm; return opt(as_super(self)->type); }
 GET(super_self) { (void)vm; return opt(as_super(self)->obj); }
 GET(super_self_class) { (void)vm; return opt(as_super(self)->obj_type); }
 static const GetSetDef super_getset[] = {
-    {"__thisclass__", super_thisclass, NULL, "the class invoking super()"},
-    {"__self__", super_self, NULL, "the instance invoking super(); may be None"},
-    {"__self_class__", super_self_class, NULL, "the type of the instance invoking super(); may be None"},
+    {"__thisclass__", super_thisclass, ou_readonly, "the class invoking super()"},
+    {"__self__", super_self, ou_readonly, "the instance invoking super(); may be None"},
+    {"__self_class__", super_self_class, ou_readonly, "the type of the instance invoking super(); may be None"},
     {0},
 };
 const TypeDef ou_type_super = {

@@ -64,7 +64,12 @@ Value ou_typeparam_new(VM *vm, int kind, Value name, Value bound, Value dflt)
         return V_NULL;
     p->name = retain(name);
     p->infer = true;
-    p->module = calling_module(vm);
+    p->module = ou_str_c(vm, "typing"); /* as CPython's do, whose helper for this syntax lives there */
+    if (p->module == V_NULL) {
+        p->module = V_NONE;
+        obj_release(vm, p);
+        return V_NULL;
+    }
     if (bound != V_NONE && kind == TYPEPARAM_CONSTRAINED)
         p->constraints_fn = retain(bound);
     else if (bound != V_NONE)
