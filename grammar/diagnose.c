@@ -282,9 +282,13 @@ static void block_errors(Diag *d, const Context *c) {
     uint32_t level = p->indents + (look->kind == TK_DEDENT);
     const Tok *head = level <= LEX_MAX_INDENT ? &c->prev[level] : look;
     if (!c->found || look->kind == TK_DEDENT) head = &c->first[level];
-    if (head->kind == TK_TRY && look->kind != TK_INDENT &&
-        (!c->found || look->kind == TK_DEDENT || head->start < look->start)) {
+    if (look->kind == TK_INDENT) head = &c->first[level - 1];
+    if (head->kind == TK_TRY && (!c->found || look->kind == TK_DEDENT || head->start < look->start)) {
         raise_here(d, PARSE_SYNTAX, "expected 'except' or 'finally' block");
+        if (look->kind == TK_INDENT) {
+            p->err->end_col = -1;
+            p->err->col--;
+        }
         return;
     }
     if (look->kind == TK_INDENT || look->kind == TK_DEDENT) {

@@ -122,7 +122,7 @@ bool ou_diag_params(Diag *d, int close) {
         int k = kind_at(d);
         uint32_t s = d->i;
         const char *wrong = NULL;
-        bool here = false;
+        uint32_t here = 0; /* the token to blame instead */
         if (k == close || (lambda_list && k == TK_FCOLON)) return true;
         if (dstar && (k == TK_NAME || k == TK_STAR || k == TK_DSTAR || k == TK_SLASH))
             wrong = "arguments cannot follow var-keyword argument";
@@ -144,7 +144,7 @@ bool ou_diag_params(Diag *d, int close) {
                 wrong = "* argument may appear only once";
             else if (next == close ||
                      (next == TK_COMMA && (d->t[d->i + 1].kind == close || d->t[d->i + 1].kind == TK_DSTAR)))
-                wrong = "named arguments must follow bare *", here = lambda_list;
+                wrong = "named arguments must follow bare *", here = lambda_list ? d->i + (next == TK_COMMA) : 0;
             star = true;
             if (!wrong && next == TK_NAME) goto name;
         } else if (k == TK_DSTAR) {
@@ -181,7 +181,7 @@ bool ou_diag_params(Diag *d, int close) {
             return false;
         } else
             return false;
-        if (here && !d->quiet) return ou_diag_raise_here(d, wrong);
+        if (here && !d->quiet) return ou_diag_raise(d, here, here, "%s", wrong);
         if (wrong && !d->quiet) return ou_diag_raise(d, s, s, "%s", wrong);
         if (wrong) return false;
         if (!accept(d, TK_COMMA)) return kind_at(d) == close || (lambda_list && kind_at(d) == TK_FCOLON);

@@ -427,6 +427,19 @@ static bool primary(Diag *d, Node *n) {
 /* ---- operators ---- */
 
 /* Signs, await and a primary; `**` is one of the binary operators here, since only extents matter. */
+static bool operand(Diag *d, Node *n);
+
+/* `a + not b`, or `- not b` ([sign]): raises, with the `not` at d->i. */
+static void negated_operand(Diag *d, bool sign) {
+    uint32_t s = d->i;
+    Node n;
+    while (accept(d, TK_NOT))
+        ;
+    if (!d->quiet && (sign ? operand(d, &n) : ou_diag_bitor(d, &n)) && !d->raised)
+        ou_diag_raise(d, s, d->i - 1, "'not' after an operator must be parenthesized");
+    d->i = s;
+}
+
 static bool operand(Diag *d, Node *n) {
     uint32_t s = d->i;
     bool sign = false, wait = false;
@@ -434,6 +447,7 @@ static bool operand(Diag *d, Node *n) {
         d->i++;
         sign = true;
     }
+    if (sign && kind_at(d) == TK_NOT) negated_operand(d, true);
     wait = accept(d, TK_AWAIT);
     if (!primary(d, n)) {
         d->i = s;
@@ -465,13 +479,21 @@ static bool is_binary(int k) {
     }
 }
 
+/* The operators behind which CPython looks for a `not`. */
+static bool takes_no_not(int op) {
+    return op == TK_PLUS || op == TK_MINUS || op == TK_STAR || op == TK_SLASH || op == TK_PERCENT ||
+           op == TK_DSLASH || op == TK_AT;
+}
+
 bool ou_diag_bitor(Diag *d, Node *n) {
     uint32_t s = d->i;
     Node r;
     if (!enter(d)) return false;
     if (!operand(d, n)) return leave(d, false);
     while (is_binary(kind_at(d))) {
+        int op = kind_at(d);
         uint32_t i = d->i++;
+        if (kind_at(d) == TK_NOT && takes_no_not(op)) negated_operand(d, false);
         if (!operand(d, &r)) {
             d->i = i;
             break;
@@ -571,8 +593,12 @@ static bool juxtaposed(Diag *d, const Node *a) {
     }
     d->i = i;
     /* print x: CPython looks at what follows any name, and may find the error in there. */
-    if (a->kind == EXPR_Name && a->e == a->s + 1 && kind_at(d) != TK_LPAR && ou_diag_star_exprs(d, &b) &&
-        is_legacy(d, a)) {
+    Node name_only = *a;
+    ou_diag_set(&name_only, a->s, a->s + 1, t[a->s].kind == TK_NAME ? EXPR_Name : EXPR_Tuple);
+    bool legacy = is_legacy(d, &name_only) && t[a->s + 1].kind != TK_LPAR;
+    if (legacy) d->i = a->s + 1; /* `print [a]` would do as a subscript */
+    if ((legacy || (a->kind == EXPR_Name && a->e == a->s + 1 && kind_at(d) != TK_LPAR)) &&
+        ou_diag_star_exprs(d, &b) && legacy) {
         Tok name = t[a->s];
         int n = (int)(name.end - name.start);
         const char *s = (const char *)d->p->lx.src + name.start;

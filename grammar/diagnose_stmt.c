@@ -64,6 +64,10 @@ static bool assignment(Diag *d) {
         if (!ou_diag_star_named(d, &b)) break;
         a.e = d->i;
     }
+    /* CPython goes on to further lists that follow without a comma, and may find an error in them. */
+    while (tuple && !d->raised && ou_diag_star_named(d, &b))
+        while (accept(d, TK_COMMA) && ou_diag_star_named(d, &b))
+            ;
     if (tuple) {
         a.kind = EXPR_Tuple;
         a.e = d->i;
