@@ -275,10 +275,13 @@ static Value builtin_all(VM *vm, const Value *args, int n) { return (void)n, any
 static Value builtin_sorted(VM *vm, const Value *args, int n)
 {
     (void)n;
+    Tuple *given = as_tuple(args[0]);
+    if (given->n != 1)
+        return ou_raise(vm, E_TYPE, "sorted expected 1 argument, got %d", (int)given->n);
     int reverse = args[2] == V_NULL ? 0 : ou_truth(vm, args[2]);
     if (reverse < 0)
         return V_NULL;
-    Value list = ou_list_from(vm, args[0]);
+    Value list = ou_list_from(vm, given->items[0]);
     if (list == V_NULL)
         return V_NULL;
     if (!ou_list_sort(vm, as_list(list), args[1] == V_NULL ? V_NONE : args[1], reverse)) {
@@ -518,7 +521,7 @@ static const NativeDef functions[] = {
     {"repr(obj, /)", builtin_repr, "Return the canonical string representation of the object.", 0},
     {"round(number, ndigits=None)", builtin_round, "Round a number to a given precision in decimal digits.", 0},
     {"setattr(obj, name, value, /)", builtin_setattr, "Sets the named attribute on the given object to the specified value.", 0},
-    {"sorted(iterable, /, *, key=None, reverse=False)", builtin_sorted,
+    {"sorted(*iterable, key=None, reverse=False)", builtin_sorted,
      "Return a new list containing all items from the iterable in ascending order.", 0},
     {"sum(iterable, /, start=0)", builtin_sum, "Return the sum of a 'start' value plus an iterable of numbers", 0},
     {"vars(object=None, /)", builtin_vars, "The __dict__ of the object, or locals().", 0},

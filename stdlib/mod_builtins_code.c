@@ -3,6 +3,7 @@
 #include "runtime/objects/bytes.h"
 #include "runtime/objects/import.h"
 #include "stdlib/builtins.h"
+#include "stdlib/fspath.h"
 #include "vm/call.h"
 
 /* ---- source text ------------------------------------------------------------------------------------------------------ */
@@ -68,13 +69,12 @@ static Value builtin_compile(VM *vm, const Value *args, int n)
     if (dont_inherit < 0 || (args[3] != V_NULL && !ou_index_i64(vm, args[3], &flags)) ||
         (args[5] != V_NULL && !ou_index_i64(vm, args[5], &optimize)))
         return V_NULL;
-    Value filename;
-    if (ou_is_a(vm, args[1], T_STR))
-        filename = retain(args[1]);
-    else if (ou_is_a(vm, args[1], T_BYTES))
-        filename = ou_str_decode(vm, (const char *)as_bytes(args[1])->data, as_bytes(args[1])->n, "utf-8", "surrogateescape");
-    else
-        return ou_raise(vm, E_TYPE, "compile() arg 2 must be str, bytes or os.PathLike object, not %T", args[1]);
+    Value filename = ou_fspath(vm, args[1]);
+    if (filename != V_NULL && ou_is_a(vm, filename, T_BYTES)) {
+        Value s = ou_fs_decode(vm, (const char *)as_bytes(filename)->data, as_bytes(filename)->n);
+        release(vm, filename);
+        filename = s;
+    }
     if (filename == V_NULL)
         return V_NULL;
     const char *mode = ou_is_a(vm, args[2], T_STR) ? as_str(args[2])->data : NULL;

@@ -114,12 +114,11 @@ static Value frame_chain(VM *vm, FrameRef *refs, int n)
 {
     Value back = V_NONE;
     for (int i = n - 1; i >= 0; i--) {
-        Value locals = i == 0 ? ou_frame_locals(vm, &refs[i]) : V_NULL;
-        Value f = i == 0 && locals == V_NULL ? V_NULL : ou_frame_new(vm, v_of(refs[i].fn), refs[i].pc, back, locals);
-        xrelease(vm, locals);
+        Value f = ou_frame_new(vm, v_of(refs[i].fn), refs[i].pc, back, V_NULL);
         release(vm, back);
         if (f == V_NULL)
             return V_NULL;
+        ((Frame *)v_obj(f))->R = refs[i].R;
         back = f;
     }
     return back;

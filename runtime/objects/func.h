@@ -147,6 +147,7 @@ typedef struct Frame { /* what scripts see of an activation (traceback.c): a sna
     Value func;     /* Function */
     Value back;     /* Frame or V_NONE */
     Value locals;   /* dict or V_NULL */
+    Value *R;       /* its registers while it ran; only compared with those of running frames */
     uint32_t pc, lineno;
 } Frame;
 

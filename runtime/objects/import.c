@@ -617,7 +617,9 @@ static bool import_parent(VM *vm, Str *name, size_t parent_len, Value *parent, V
     }
     bool missing = false;
     *path = ou_getattr_opt(vm, *parent, name_of(vm, N_DU_path), &missing);
-    if (*path == V_NULL && missing)
+    if (*path == V_NULL && missing && ou_dict_get(vm, vm->modules, v_of(name)) != V_NULL)
+        *path = V_NONE; /* no package, but its body has put the name into sys.modules: os.path */
+    else if (*path == V_NULL && missing)
         raise_import(vm, E_MODULE_NOT_FOUND, ou_str_format(vm, "No module named %R; %R is not a package", v_of(name), pname),
                      v_of(name), V_NULL, V_NULL);
     release(vm, pname);
@@ -833,7 +835,12 @@ Value ou_import_level(VM *vm, Str *name, int level, Value fromlist, Dict *global
 
 Value ou_import(VM *vm, Str *name, int level, Value fromlist, Dict *globals)
 {
-    Value f = vm->builtins ? ou_dict_get_str(vm, vm->builtins, name_of(vm, N_DU_import)) : V_NULL;
+    /* The namespace's own builtins decide: exec() in a dict without __import__ cannot import. */
+    Value b = globals ? ou_dict_get_str(vm, globals, name_of(vm, N_DU_builtins)) : V_NULL;
+    if (b != V_NULL && is_exact(b, T_MODULE))
+        b = v_of(((Module *)v_obj(b))->dict);
+    Dict *builtins = b != V_NULL && ou_is_a(vm, b, T_DICT) ? as_dict(b) : vm->builtins;
+    Value f = builtins ? ou_dict_get_str(vm, builtins, name_of(vm, N_DU_import)) : V_NULL;
     if (f == V_NULL)
         return ou_raise(vm, E_IMPORT, "__import__ not found");
     if (is_exact(f, T_NATIVE) && strncmp(((Native *)v_obj(f))->def->sig, "__import__(", 11) == 0)
@@ -966,6 +973,46 @@ bool ou_import_star(VM *vm, Value module, Value mapping)
     xrelease(vm, own);
     release(vm, names);
     return ok;
+}
+
+Value ou_import_reload(VM *vm, Value module)
+{
+    if (!is_exact(module, T_MODULE))
+        return ou_raise(vm, E_TYPE, "reload() argument must be a module");
+    Dict *ns = ((Module *)v_obj(module))->dict;
+    Value name = ou_getattr(vm, module, name_of(vm, N_DU_name)), path = V_NONE, parent = V_NULL, result = V_NULL;
+    if (name == V_NULL)
+        return V_NULL;
+    const char *dot = is_str(name) ? strrchr(as_str(name)->data, '.') : NULL;
+    Found f;
+    if (!is_str(name)) {
+        ou_raise(vm, E_TYPE, "module name must be a string");
+    } else if ((!dot || import_parent(vm, as_str(name), (size_t)(dot - as_str(name)->data), &parent, &path)) &&
+               find(vm, as_str(name), path, &f)) {
+        if (f.kind == FOUND_NOTHING) {
+            raise_import(vm, E_MODULE_NOT_FOUND, ou_str_format(vm, "spec not found for the module %R", name), name, V_NULL, V_NULL);
+        } else if (f.kind == FOUND_NATIVE || f.kind == FOUND_NAMESPACE) {
+            result = retain(module);
+        } else {
+            Value spec = spec_of_found(vm, as_str(name), &f), code = V_NULL;
+            Value file = f.kind == FOUND_FROZEN ? ou_str_format(vm, "<frozen %U>", name) : retain(f.filename);
+            if (spec != V_NULL && file != V_NULL && fill_namespace(vm, ns, as_str(name), &f, spec, file) &&
+                (code = compile_found(vm, &f, file)) != V_NULL) {
+                Value r = ou_exec(vm, as_code(code), ns, V_NULL, NULL);
+                if (r != V_NULL)
+                    result = loaded_module(vm, as_str(name));
+                xrelease(vm, r);
+            }
+            xrelease(vm, code);
+            xrelease(vm, spec);
+            xrelease(vm, file);
+        }
+        found_done(vm, &f);
+    }
+    xrelease(vm, parent);
+    release(vm, path);
+    release(vm, name);
+    return result;
 }
 
 /* sys and builtins are made at boot, without the importer: they get their spec afterwards. */

@@ -17,6 +17,7 @@ Value ou_import_module(VM *vm, const char *dotted);         /* the module itself
 Value ou_import_attr(VM *vm, const char *dotted, const char *attr); /* getattr(import_module(dotted), attr) */
 Value ou_import_level(VM *vm, Str *name, int level, Value fromlist, Dict *globals); /* without looking at builtins.__import__ */
 
+Value ou_import_reload(VM *vm, Value module); /* importlib.reload: the module as sys.modules has it afterwards */
 /* importlib.util.find_spec: a ModuleSpec or V_NONE. path V_NONE: sys.path. */
 Value ou_import_find_spec(VM *vm, Str *name, Value path);
 /* Source text of a frozen module's code object ("<frozen NAME>"), for tracebacks; NULL: no such module. */

@@ -462,7 +462,11 @@ bool ou_setitem(VM *vm, Value o, Value key, Value v)
         release(vm, o);
         return ok;
     }
-    ou_raise(vm, E_TYPE, v == V_NULL ? "'%T' object doesn't support item deletion" : "'%T' object does not support item assignment",
+    /* CPython has two texts: by index from something like a sequence, and else. */
+    bool by_index = (is_small(key) || ou_type_of(vm, key)->slots.to_index) && ((t->flags & TF_HEAP) || t->slots.len || t->slots.contains);
+    ou_raise(vm, E_TYPE, v != V_NULL ? "'%T' object does not support item assignment"
+                         : by_index  ? "'%T' object doesn't support item deletion"
+                                     : "'%T' object does not support item deletion",
              o);
     return false;
 }

@@ -6,6 +6,7 @@
 #include "runtime/objects/gc.h"
 #include "runtime/objects/state.h"
 #include "runtime/objects/str.h"
+#include "vm/call.h"
 
 static Traceback *as_tb(Value v) { return (Traceback *)v_obj(v); }
 static Frame *as_frame(Value v) { return (Frame *)v_obj(v); }
@@ -216,9 +217,25 @@ static Value frame_builtins(VM *vm, Value self)
     return retain(v_of(as_function(as_frame(self)->func)->builtins));
 }
 
+/* The running activation that the frame was made of. One that has returned may be taken for a later one of the same function
+ * in the same place: what a script sees then are that one's locals. */
+static bool find_running(VM *vm, const Frame *f, FrameRef *ref)
+{
+    if (!f->R || !ou_frame_current(vm, ref))
+        return false;
+    do {
+        if (ref->R == f->R && v_of(ref->fn) == f->func)
+            return true;
+    } while (ou_frame_back(vm, ref));
+    return false;
+}
+
 static Value frame_locals(VM *vm, Value self)
 {
     Frame *f = as_frame(self);
+    FrameRef ref;
+    if (find_running(vm, f, &ref))
+        return ou_frame_locals(vm, &ref);
     if (f->locals == V_NULL) {
         if (as_function(f->func)->code->module_kind == CODE_MODULE)
             return frame_globals(vm, self);
@@ -235,7 +252,9 @@ static Value frame_back(VM *vm, Value self)
 
 static Value frame_lineno(VM *vm, Value self)
 {
-    (void)vm;
+    FrameRef ref;
+    if (find_running(vm, as_frame(self), &ref))
+        return v_smallint(ou_code_line(ref.fn->code, ref.pc));
     return v_smallint(as_frame(self)->lineno);
 }
 
