@@ -153,7 +153,7 @@ Obj *ou_io_transport(Loop *l, int fd)
 void ou_io_set_transport(Loop *l, int fd, Obj *transport)
 {
     Watcher *w = find(l, fd);
-    if (!w && transport && !(w = make(l->vm, l, fd)))
+    if (!w && transport && !l->closed && !(w = make(l->vm, l, fd)))
         ou_exc_clear(l->vm); /* the first attempt to watch it will say why */
     if (!w)
         return;
@@ -248,38 +248,24 @@ static Value drop(VM *vm, const Value *args, bool writing, bool check)
         return V_NULL;
     return v_bool(ou_io_unwatch(vm, l, fd, writing));
 }
-static Value m_add_reader(VM *vm, const Value *args, int n) { return (void)n, add(vm, args, false, true); }
-static Value m_add_writer(VM *vm, const Value *args, int n) { return (void)n, add(vm, args, true, true); }
-static Value m_add_reader_(VM *vm, const Value *args, int n) { return (void)n, add(vm, args, false, false); }
-static Value m_add_writer_(VM *vm, const Value *args, int n) { return (void)n, add(vm, args, true, false); }
-static Value m_remove_reader(VM *vm, const Value *args, int n) { return (void)n, drop(vm, args, false, true); }
-static Value m_remove_writer(VM *vm, const Value *args, int n) { return (void)n, drop(vm, args, true, true); }
-static Value m_remove_reader_(VM *vm, const Value *args, int n) { return (void)n, drop(vm, args, false, false); }
-static Value m_remove_writer_(VM *vm, const Value *args, int n) { return (void)n, drop(vm, args, true, false); }
-static Value m_ensure(VM *vm, const Value *args, int n)
+Value ou_iom_add_reader(VM *vm, const Value *args, int n) { return (void)n, add(vm, args, false, true); }
+Value ou_iom_add_writer(VM *vm, const Value *args, int n) { return (void)n, add(vm, args, true, true); }
+Value ou_iom_add_reader_(VM *vm, const Value *args, int n) { return (void)n, add(vm, args, false, false); }
+Value ou_iom_add_writer_(VM *vm, const Value *args, int n) { return (void)n, add(vm, args, true, false); }
+Value ou_iom_remove_reader(VM *vm, const Value *args, int n) { return (void)n, drop(vm, args, false, true); }
+Value ou_iom_remove_writer(VM *vm, const Value *args, int n) { return (void)n, drop(vm, args, true, true); }
+Value ou_iom_remove_reader_(VM *vm, const Value *args, int n) { return (void)n, drop(vm, args, false, false); }
+Value ou_iom_remove_writer_(VM *vm, const Value *args, int n) { return (void)n, drop(vm, args, true, false); }
+Value ou_iom_ensure(VM *vm, const Value *args, int n)
 {
     (void)n;
     int fd;
     return fd_arg(vm, args[1], &fd) && check_free(vm, as_loop(args[0]), fd) ? V_NONE : V_NULL;
 }
-static Value m_dirty(VM *vm, const Value *args, int n)
+Value ou_iom_dirty(VM *vm, const Value *args, int n)
 {
     (void)vm;
     (void)n;
     as_loop(args[0])->io_dirty = true;
     return V_NONE;
 }
-
-const NativeDef ou_io_methods[] = {
-    {"add_reader(fd, callback, *args)", m_add_reader, "Calls callback(*args) whenever fd can be read.", 0},
-    {"add_writer(fd, callback, *args)", m_add_writer, "Calls callback(*args) whenever fd can be written to.", 0},
-    {"remove_reader(fd)", m_remove_reader, "True if there was one.", 0},
-    {"remove_writer(fd)", m_remove_writer, "True if there was one.", 0},
-    {"_add_reader(fd, callback, *args)", m_add_reader_, NULL, 0},
-    {"_add_writer(fd, callback, *args)", m_add_writer_, NULL, 0},
-    {"_remove_reader(fd)", m_remove_reader_, NULL, 0},
-    {"_remove_writer(fd)", m_remove_writer_, NULL, 0},
-    {"_ensure_fd_no_transport(fd)", m_ensure, NULL, 0},
-    {"_io_done()", m_dirty, "The next iteration polls.", 0},
-    {0},
-};

@@ -837,6 +837,7 @@ static const NativeDef loop_methods[] = {
     {"set_task_factory(factory, /)", l_set_task_factory, NULL, 0},
     {"_run_once()", l_run_once, NULL, 0},
     {"_check_closed()", l_check_closed, NULL, 0},
+    OU_IO_METHODS
     {"_all_tasks()", l_tasks, "The live tasks, in order of creation.", 0},
     {0},
 };
