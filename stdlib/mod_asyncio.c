@@ -1,6 +1,8 @@
 /* _asyncio and _contextvars: what asyncio's script part and contextvars import. The types live in runtime/loop/. */
 #include "runtime/loop/combinators.h"
+#include "runtime/loop/io.h"
 #include "runtime/loop/loop.h"
+#include "runtime/loop/sync.h"
 #include "stdlib/stdlib.h"
 
 static Value get_running_loop(VM *vm, const Value *args, int n)
@@ -176,7 +178,9 @@ bool ou_mod__asyncio(VM *vm, Module *m)
            ou_module_builtin_type(vm, m, "TimerHandle", T_TIMER_HANDLE) && ou_module_builtin_type(vm, m, "BaseLoop", T_LOOP) &&
            ou_module_builtin_type(vm, m, "CancelledError", E_CANCELLED) &&
            ou_module_builtin_type(vm, m, "InvalidStateError", E_INVALID_STATE) &&
-           ou_module_type(vm, m, &ou_gathering_def, ou_builtin(vm, T_FUTURE)) != NULL;
+           ou_module_type(vm, m, &ou_gathering_def, ou_builtin(vm, T_FUTURE)) && ou_module_type(vm, m, &ou_event_def, NULL) &&
+           ou_module_type(vm, m, &ou_lock_def, NULL) && ou_module_type(vm, m, &ou_semaphore_def, NULL) &&
+           ou_module_type(vm, m, &ou_stream_transport_def, NULL) != NULL;
 }
 
 /* ---- _contextvars ---- */

@@ -107,15 +107,13 @@ static GenResult native_step(VM *vm, NativeCoro *c, Value value, Value exc, Valu
     }
     if (c->state == GEN_CREATED && exc != V_NULL) {
         c->state = GEN_CLOSED;
-        if (c->fini)
-            c->fini(vm, c);
         ou_raise_value(vm, exc);
         return GEN_ERROR;
     }
     bool first = c->state == GEN_CREATED;
     c->state = first ? GEN_CREATED : GEN_RUNNING;
     c->h.refs++;
-    GenResult r = c->step(vm, c, value, exc, out);
+    GenResult r = c->kind->step(vm, c, value, exc, out);
     c->state = r == GEN_YIELD ? GEN_SUSPENDED : GEN_CLOSED;
     obj_release(vm, c);
     return r;

@@ -34,18 +34,21 @@ Value ou_gen_awaiting(VM *vm, Gen *g);
  * step: resumed with value or exception (one of them V_NULL). Returns as GenResult; GEN_YIELD with *out = what to yield. */
 typedef struct NativeCoro NativeCoro;
 typedef GenResult (*NativeStep)(VM *vm, NativeCoro *c, Value value, Value exc, Value *out);
-struct NativeCoro { /* type T_NATIVE_CORO: script sees a coroutine; head of larger structs in loop/ */
-    Obj h;
+typedef struct NativeKind { /* constant: what all coroutines of a native function share */
+    const char *name;     /* qualname, e.g. "Event.wait" */
     NativeStep step;
-    void (*fini)(VM *vm, NativeCoro *c);                                   /* releases what it holds */
-    void (*traverse)(VM *vm, NativeCoro *c, VisitFn visit, void *arg);
-    const char *name;   /* qualname, e.g. "sleep" */
+    void (*fini)(VM *vm, NativeCoro *c); /* unlinks what it linked; NULL: nothing to do */
+    uint8_t nslots, nraw; /* owned Values; words behind them that the kind uses as it likes */
+} NativeKind;
+struct NativeCoro { /* type T_NATIVE_CORO: script sees a coroutine */
+    Obj h;
+    const NativeKind *kind;
     uint8_t state;      /* GEN_CREATED ... GEN_CLOSED */
-    uint8_t size_class; /* bytes behind the struct / 8: for ou_new's extra */
-    bool warn_unawaited;
-    Value slots[];      /* size_class Values, V_NONE at first, owned; traversed by the default traverse */
+    uint8_t wait;       /* WAIT_NONE ... (loop/sync.c): a wait that a task is linked into without a future */
+    bool no_warn;       /* do not warn when it was never awaited */
+    Value slots[];      /* kind->nslots Values, V_NONE at first, then kind->nraw words, 0 at first */
 };
-Value ou_native_coro_new(VM *vm, const char *name, NativeStep step, int nslots);
+Value ou_native_coro_new(VM *vm, const NativeKind *kind);
 /* For natives that await something inside their step (wait_for, acquire ...): drive an awaitable iterator one step. */
 GenResult ou_await_step(VM *vm, Value iterator, Value value, Value exc, Value *out);
 

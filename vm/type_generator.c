@@ -330,6 +330,17 @@ void ou_gen_clear(VM *vm, Obj *o)
         ou_gen_mark_closed(vm, g);
 }
 
+/* send/throw by hand on what is no frame: it must not take the frame that happens to run for its awaiter (a native wait
+ * looks at vm->root to see who drives it). */
+static GenResult step_by_hand(VM *vm, Value leaf, Value value, Value exc, Value *out)
+{
+    Gen *root = vm->root;
+    vm->root = NULL;
+    GenResult r = ou_leaf_step(vm, leaf, value, exc, out);
+    vm->root = root;
+    return r;
+}
+
 /* ---- the types ---- */
 
 static const NativeDef generator_methods[] = {
@@ -401,14 +412,14 @@ static void wrapper_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visi
 static Value wrapper_next(VM *vm, Value self)
 {
     Value v;
-    GenResult r = ou_leaf_step(vm, ((CoroWrapper *)v_obj(self))->coro, V_NONE, V_NULL, &v);
+    GenResult r = step_by_hand(vm, ((CoroWrapper *)v_obj(self))->coro, V_NONE, V_NULL, &v);
     return finish(vm, r, v);
 }
 static Value wrapper_send(VM *vm, const Value *args, int n)
 {
     (void)n;
     Value v;
-    GenResult r = ou_leaf_step(vm, ((CoroWrapper *)v_obj(args[0]))->coro, args[1], V_NULL, &v);
+    GenResult r = step_by_hand(vm, ((CoroWrapper *)v_obj(args[0]))->coro, args[1], V_NULL, &v);
     return finish(vm, r, v);
 }
 static Value wrapper_throw(VM *vm, const Value *args, int n)
@@ -416,7 +427,7 @@ static Value wrapper_throw(VM *vm, const Value *args, int n)
     Value exc = ou_throw_args(vm, args + 1, n - 1), v;
     if (exc == V_NULL)
         return V_NULL;
-    GenResult r = ou_leaf_step(vm, ((CoroWrapper *)v_obj(args[0]))->coro, V_NULL, exc, &v);
+    GenResult r = step_by_hand(vm, ((CoroWrapper *)v_obj(args[0]))->coro, V_NULL, exc, &v);
     release(vm, exc);
     return finish(vm, r, v);
 }
@@ -441,16 +452,13 @@ const TypeDef ou_type_coroutine_wrapper = {
 
 /* ---- native coroutines ---- */
 
-Value ou_native_coro_new(VM *vm, const char *name, NativeStep step, int nslots)
+Value ou_native_coro_new(VM *vm, const NativeKind *kind)
 {
-    NativeCoro *c = ou_new(vm, vm->types[T_NATIVE_CORO], (size_t)nslots * sizeof(Value));
+    NativeCoro *c = ou_new(vm, vm->types[T_NATIVE_CORO], (size_t)(kind->nslots + kind->nraw) * sizeof(Value));
     if (!c)
         return V_NULL;
-    c->step = step;
-    c->name = name;
-    c->state = GEN_CREATED;
-    c->size_class = (uint8_t)nslots;
-    for (int k = 0; k < nslots; k++)
+    c->kind = kind;
+    for (int k = 0; k < kind->nslots; k++)
         c->slots[k] = V_NONE;
     return v_of(c);
 }
@@ -459,7 +467,7 @@ static void native_finalize(VM *vm, Obj *o)
 {
     NativeCoro *c = (NativeCoro *)o;
     Value pending = ou_exc_take(vm);
-    if (c->state == GEN_CREATED && c->warn_unawaited && !ou_warn(vm, E_RUNTIME_WARNING, 1, "coroutine '%s' was never awaited", c->name))
+    if (c->state == GEN_CREATED && !c->no_warn && !ou_warn(vm, E_RUNTIME_WARNING, 1, "coroutine '%s' was never awaited", c->kind->name))
         ou_unraisable(vm, NULL, v_of(c));
     if (c->state == GEN_SUSPENDED) { /* let it undo what it linked */
         Value exc = ou_exc_new(vm, vm->types[E_GENERATOR_EXIT], NULL, 0), v = V_NULL;
@@ -475,25 +483,24 @@ static void native_finalize(VM *vm, Obj *o)
 static void native_dealloc(VM *vm, Obj *o)
 {
     NativeCoro *c = (NativeCoro *)o;
-    if (c->fini)
-        c->fini(vm, c);
-    for (unsigned k = 0; k < c->size_class; k++)
+    const NativeKind *kind = c->kind;
+    if (kind && kind->fini)
+        kind->fini(vm, c);
+    for (unsigned k = 0; kind && k < kind->nslots; k++)
         xrelease(vm, c->slots[k]);
-    ou_finish_dealloc(vm, o, (size_t)c->size_class * sizeof(Value));
+    ou_finish_dealloc(vm, o, kind ? (size_t)(kind->nslots + kind->nraw) * sizeof(Value) : 0);
 }
 static void native_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
 {
     NativeCoro *c = (NativeCoro *)o;
-    if (c->traverse)
-        c->traverse(vm, c, visit, arg);
-    for (unsigned k = 0; k < c->size_class; k++)
+    for (unsigned k = 0; c->kind && k < c->kind->nslots; k++)
         ou_visit(vm, c->slots[k], visit, arg);
 }
 static Value native_repr(VM *vm, Value self)
 {
     char at[32];
     snprintf(at, sizeof at, "%p", (void *)v_obj(self));
-    return ou_str_format(vm, "<coroutine object %s at %s>", ((NativeCoro *)v_obj(self))->name, at);
+    return ou_str_format(vm, "<coroutine object %s at %s>", ((NativeCoro *)v_obj(self))->kind->name, at);
 }
 static Value native_send(VM *vm, const Value *args, int n)
 {
@@ -502,7 +509,7 @@ static Value native_send(VM *vm, const Value *args, int n)
     Value v;
     if (c->state == GEN_CREATED && args[1] != V_NONE)
         return ou_raise(vm, E_TYPE, "can't send non-None value to a just-started coroutine");
-    GenResult r = ou_leaf_step(vm, args[0], args[1], V_NULL, &v);
+    GenResult r = step_by_hand(vm, args[0], args[1], V_NULL, &v);
     return finish(vm, r, v);
 }
 static Value native_throw(VM *vm, const Value *args, int n)
@@ -510,7 +517,7 @@ static Value native_throw(VM *vm, const Value *args, int n)
     Value exc = ou_throw_args(vm, args + 1, n - 1), v;
     if (exc == V_NULL)
         return V_NULL;
-    GenResult r = ou_leaf_step(vm, args[0], V_NULL, exc, &v);
+    GenResult r = step_by_hand(vm, args[0], V_NULL, exc, &v);
     release(vm, exc);
     return finish(vm, r, v);
 }
@@ -525,10 +532,10 @@ static Value native_close(VM *vm, const Value *args, int n)
 }
 static Value native_get_name(VM *vm, Value self)
 {
-    const char *s = ((NativeCoro *)v_obj(self))->name, *dot = strrchr(s, '.');
+    const char *s = ((NativeCoro *)v_obj(self))->kind->name, *dot = strrchr(s, '.');
     return ou_str_c(vm, dot ? dot + 1 : s);
 }
-static Value native_get_qualname(VM *vm, Value self) { return ou_str_c(vm, ((NativeCoro *)v_obj(self))->name); }
+static Value native_get_qualname(VM *vm, Value self) { return ou_str_c(vm, ((NativeCoro *)v_obj(self))->kind->name); }
 static Value native_get_none(VM *vm, Value self)
 {
     (void)vm;

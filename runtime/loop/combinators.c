@@ -80,13 +80,14 @@ static GenResult sleep_step(VM *vm, NativeCoro *c, Value value, Value exc, Value
     return GEN_RETURN;
 }
 
+static const NativeKind sleep_kind = {.name = "sleep", .step = sleep_step, .nslots = SLEEP_SLOTS};
+
 Value ou_sleep(VM *vm, Value delay, Value result)
 {
-    Value v = ou_native_coro_new(vm, "sleep", sleep_step, SLEEP_SLOTS);
+    Value v = ou_native_coro_new(vm, &sleep_kind);
     if (v == V_NULL)
         return V_NULL;
     NativeCoro *c = (NativeCoro *)v_obj(v);
-    c->warn_unawaited = true;
     c->slots[SLEEP_DELAY] = retain(delay);
     c->slots[SLEEP_RESULT] = retain(result);
     return v;

@@ -1,6 +1,7 @@
 /* asyncio.Task: stepping a coroutine, waiting, waking, cancelling. Mirrors task_step_impl of CPython's _asynciomodule.c.
  * ASYNC.md sections 3 and 6 hold the rules; the loop's list of live tasks is the strong reference. */
 #include "runtime/loop/loop.h"
+#include "runtime/loop/sync.h"
 
 #include "runtime/objects/import.h"
 
@@ -56,6 +57,13 @@ static void wait_for(VM *vm, Task *t, Value v)
 {
     if (v == V_NONE) {
         push(t);
+        return;
+    }
+    if (is_exact(v, T_NATIVE_CORO) && ((NativeCoro *)v_obj(v))->wait != WAIT_NONE) {
+        /* a native wait, linked already; it stands for the future that asyncio would make */
+        set_owned(vm, &t->waiting, v);
+        if (t->f.flags & FUT_TASK_MUST_CANCEL && ou_wait_cancel(vm, (NativeCoro *)v_obj(v), t->f.extra ? t->f.extra->cancel_msg : V_NONE))
+            t->f.flags &= (uint8_t)~FUT_TASK_MUST_CANCEL;
         return;
     }
     if (ou_is_future(vm, v)) {
@@ -243,6 +251,12 @@ void ou_task_run(VM *vm, Task *t)
     if (x && x->throw_exc != V_NULL) {
         exc = x->throw_exc;
         x->throw_exc = V_NULL;
+    } else if (is_exact(t->waiting, T_NATIVE_CORO)) {
+        NativeCoro *c = (NativeCoro *)v_obj(t->waiting);
+        if (c->wait == WAIT_CANCELLED) {
+            Value msg = c->slots[WS_EXTRA];
+            exc = ou_exc_new(vm, vm->types[E_CANCELLED], &msg, msg == V_NONE ? 0 : 1);
+        }
     } else if (t->waiting != V_NONE && ou_is_future(vm, t->waiting)) {
         /* woken: an exception goes in as such; a value is read by the frame that awaits the future */
         Future *f = as_future(t->waiting);
@@ -267,7 +281,7 @@ int ou_task_cancel(VM *vm, Task *t, Value msg)
     t->f.ncancel++;
     if (t->waiting != V_NONE) {
         Value w = retain(t->waiting);
-        int r = ou_future_cancel(vm, w, msg);
+        int r = is_exact(w, T_NATIVE_CORO) ? ou_wait_cancel(vm, (NativeCoro *)v_obj(w), msg) : ou_future_cancel(vm, w, msg);
         release(vm, w);
         if (r)
             return r;
@@ -568,7 +582,9 @@ static const GetSetDef task_getset[] = {
 static void task_dealloc(VM *vm, Obj *o)
 {
     Task *t = (Task *)o;
-    if (t->waiting != V_NONE && t->waiting != V_NULL && ou_is_future(vm, t->waiting))
+    if (is_exact(t->waiting, T_NATIVE_CORO))
+        ou_wait_fini(vm, (NativeCoro *)v_obj(t->waiting)); /* somebody may still hold it: it must not wake us */
+    else if (t->waiting != V_NONE && t->waiting != V_NULL && ou_is_future(vm, t->waiting))
         ou_future_unlink(as_future(t->waiting), &t->w);
     xrelease(vm, t->waiting);
     xrelease(vm, t->coro);
