@@ -599,7 +599,9 @@ static bool parse_condition(Parser *r, const char *open, Width *w)
             r->refs[r->nrefs++].pos = position(r, from);
         }
     }
-    if (g <= r->ngroups && r->lookbehind && r->groups[g].lookbehind == r->lookbehind)
+    if (r->lookbehind && (g > r->ngroups || r->groups[g].w.lo == OPEN))
+        return fail(r, r->p, "cannot refer to an open group");
+    if (r->lookbehind && r->groups[g].lookbehind == r->lookbehind)
         return fail(r, r->p, "cannot refer to group defined in the same lookbehind subpattern");
     ou_sb_printf(r->out, "(?(%u)", (unsigned)g);
     Width no = {0, 0};
