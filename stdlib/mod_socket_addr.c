@@ -121,7 +121,7 @@ static bool port_of(VM *vm, Value v, const char *who, in_port_t *out)
         release(vm, i);
     }
     if (!ou_int_fits_i64(vm, v, &port) || port < 0 || port > 65535)
-        return ou_raise(vm, E_OVERFLOW, "%s: port must be 0-65535.", who) != V_NULL;
+        return ou_raise(vm, E_OVERFLOW, "%s(): port must be 0-65535.", who) != V_NULL;
     *out = htons((uint16_t)port);
     return true;
 }
@@ -285,7 +285,7 @@ static Value getnameinfo_(VM *vm, const Value *args, int n)
     in_port_t port;
     if (t->n < 2)
         return ou_raise(vm, E_TYPE, "getnameinfo(): illegal sockaddr argument");
-    if (!host_text(vm, t->items[0], host, sizeof host) || !port_of(vm, t->items[1], "getnameinfo()", &port))
+    if (!host_text(vm, t->items[0], host, sizeof host) || !port_of(vm, t->items[1], "getnameinfo", &port))
         return V_NULL;
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST}, *res = NULL;
     char number[16];
