@@ -337,6 +337,39 @@ static size_t short_exponent(double a, int precision, unsigned flags, char *out)
     return n - (e - keep);
 }
 
+#if LDBL_MANT_DIG >= 64
+/* "%.*f" of a small number with few digits: an integer after one multiplication, unless that is too near to a tie. */
+static size_t fixed_fast(double a, int precision, char *out)
+{
+    static const long double ten[] = {1e0L, 1e1L, 1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L, 1e8L, 1e9L};
+    if (precision > 9) return 0;
+    long double v = (long double)a * ten[precision];
+    if (v >= 4503599627370496.0L) return 0; /* 2^52: the error is below 2^-12 */
+    uint64_t n = (uint64_t)v;
+    double frac = (double)(v - (long double)n);
+    if (fabs(frac - 0.5) < 1.0 / 1024) return 0;
+    n += frac > 0.5;
+    char t[24];
+    int k = 0;
+    while (n || k <= precision) {
+        t[k++] = (char)('0' + n % 10);
+        n /= 10;
+    }
+    size_t w = 0;
+    while (k > precision) out[w++] = t[--k];
+    if (precision) out[w++] = '.';
+    while (k > 0) out[w++] = t[--k];
+    out[w] = 0;
+    return w;
+}
+#else
+static size_t fixed_fast(double a, int precision, char *out)
+{
+    (void)a, (void)precision, (void)out;
+    return 0;
+}
+#endif
+
 bool ou_double_format(Heap *h, double d, char type, int precision, unsigned flags, NumText *out)
 {
     if (precision < 0) precision = 6;
@@ -364,6 +397,8 @@ bool ou_double_format(Heap *h, double d, char type, int precision, unsigned flag
             }
         } else if (type == 'g' && (flags & DBL_DOT_0) && (n = short_exponent(a, precision, flags, p)) > 0) {
             n = fix_point(p, n);
+        } else if ((type == 'f' || type == 'F') && !(flags & (DBL_ALT | DBL_DOT_0)) && (n = fixed_fast(a, precision, p)) > 0) {
+            /* done */
         } else {
             char fmt[8] = {'%'};
             size_t k = 1;

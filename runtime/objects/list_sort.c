@@ -27,20 +27,44 @@ typedef struct Sorter {
 
 #define FORCE_INLINE static inline __attribute__((always_inline))
 
+static inline bool str_less(const Str *x, const Str *y)
+{
+    uint32_t n = x->size < y->size ? x->size : y->size;
+    int c = memcmp(x->data, y->data, n); /* UTF-8 orders like code points */
+    return c ? c < 0 : x->size < y->size;
+}
+
+/* Tuples whose deciding items are plain: 1, 0, or -1 if the general comparison has to decide. */
+static int tuple_less(const Tuple *x, const Tuple *y)
+{
+    uint32_t n = x->n < y->n ? x->n : y->n;
+    for (uint32_t i = 0; i < n; i++) {
+        Value a = x->items[i], b = y->items[i];
+        if (are_small(a, b)) {
+            if (a != b) return a < b;
+        } else if (is_str(a) && is_str(b)) {
+            if (a != b && !ou_str_equal(as_str(a), as_str(b))) return str_less(as_str(a), as_str(b));
+        } else if (is_float(a) && is_float(b)) {
+            double p = v_double(a), q = v_double(b);
+            if (a != b && p != q) return p < q;
+        } else if (a != b) {
+            return -1;
+        }
+    }
+    return x->n < y->n;
+}
+
 /* a < b; after a failure everything counts as "not less", so that loops end quickly. */
 FORCE_INLINE bool less(Sorter *s, Value a, Value b, int kind)
 {
     if (kind == KIND_INT) return a < b; /* the excess encoding keeps the order */
     if (kind == KIND_FLOAT) return v_double(a) < v_double(b);
-    if (kind == KIND_STR) {
-        const Str *x = as_str(a), *y = as_str(b);
-        uint32_t n = x->size < y->size ? x->size : y->size;
-        int c = memcmp(x->data, y->data, n); /* UTF-8 orders like code points */
-        return c ? c < 0 : x->size < y->size;
-    }
+    if (kind == KIND_STR) return str_less(as_str(a), as_str(b));
     if (s->failed) return false;
     if (are_small(a, b)) return a < b;
-    int r = ou_compare_bool(s->vm, a, b, CMP_LT);
+    int r = -1;
+    if (is_exact(a, T_TUPLE) && is_exact(b, T_TUPLE)) r = tuple_less(as_tuple(a), as_tuple(b));
+    if (r < 0) r = ou_compare_bool(s->vm, a, b, CMP_LT);
     if (r < 0) s->failed = true;
     return r > 0;
 }
