@@ -73,7 +73,9 @@ bool ouro_is_complete(ouro_vm *vm, const char *src, size_t n)
     Arena a;
     ParseError err;
     ou_arena_init(&a, &vm->heap);
-    bool ok = ou_parse(&a, src, n, PARSE_SINGLE, 0, &err) != NULL || !err.incomplete;
+    if (n && src[n - 1] == '\n') /* the text is lines; what ends a block is an empty one */
+        n--;
+    bool ok = ou_parse(&a, src, n, PARSE_SINGLE, PARSE_IS_STR | PARSE_DONT_IMPLY_DEDENT, &err) != NULL || !err.incomplete;
     ou_arena_fini(&a);
     return ok;
 }
