@@ -190,6 +190,14 @@ static bool add_entry(VM *vm, Dict *d, Value key, int64_t hash, Value v) /* abse
     return true;
 }
 
+/* Gives up the dead entries from n on. Their cells stay CELL_GONE until the next rebuild, so the room shrinks by as many:
+ * else a table could lose its last empty cell, and find would never end. */
+static void trim(Dict *d, uint32_t n)
+{
+    d->cap -= d->nentries - n;
+    d->nentries = n;
+}
+
 static void drop_entry(VM *vm, Dict *d, int64_t at, size_t cell) /* the key and value belong to the caller afterwards */
 {
     DictEntry *e = &d->entries[at];
@@ -198,9 +206,10 @@ static void drop_entry(VM *vm, Dict *d, int64_t at, size_t cell) /* the key and 
     d->n--;
     if (d->n == 0) { /* nothing left: start over instead of collecting deleted entries */
         d->nentries = 0;
+        d->cap = room_of((size_t)d->mask + 1);
         memset(d->index, 0xFF, ((size_t)d->mask + 1) * cell_bytes((size_t)d->mask + 1));
     } else if ((uint32_t)at + 1 == d->nentries) {
-        d->nentries--;
+        trim(d, (uint32_t)at);
     }
     keys_changed(vm, d);
 }
@@ -336,7 +345,7 @@ bool ou_dict_popitem(VM *vm, Dict *d, bool last, Value *key, Value *value)
     *key = e->key;
     *value = e->value;
     drop_entry(vm, d, at, i);
-    if (last) d->nentries = d->n ? at : 0;
+    if (last && d->n) trim(d, at);
     return true;
 }
 
@@ -399,7 +408,7 @@ static bool clone_into(VM *vm, Dict *d, Dict *src)
     if (!block) return ou_raise_memory(vm), false;
     memcpy(block, src->entries, bytes);
     d->entries = (DictEntry *)block;
-    d->index = block + src->cap * sizeof(DictEntry);
+    d->index = block + room_of((size_t)src->mask + 1) * sizeof(DictEntry);
     d->n = src->n;
     d->nentries = src->nentries;
     d->cap = src->cap;
