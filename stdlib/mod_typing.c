@@ -115,8 +115,12 @@ static Value part_repr(VM *vm, Value self)
 {
     Value origin = ((SpecPart *)v_obj(self))->origin;
     bool args = strcmp(ou_type_name(vm, self), "typing.ParamSpecArgs") == 0;
-    if (is_exact(origin, T_PARAMSPEC))
-        return ou_str_format(vm, args ? "%S.args" : "%S.kwargs", origin);
+    if (is_exact(origin, T_PARAMSPEC)) { /* by its bare name, which its own repr has a variance mark before */
+        Value name = ou_getattr_c(vm, origin, "__name__");
+        Value r = name == V_NULL ? V_NULL : ou_str_format(vm, args ? "%S.args" : "%S.kwargs", name);
+        xrelease(vm, name);
+        return r;
+    }
     return ou_str_format(vm, args ? "%R.args" : "%R.kwargs", origin);
 }
 static Value part_compare(VM *vm, Value a, Value b, CmpOp op)
