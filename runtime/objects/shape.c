@@ -245,11 +245,12 @@ static bool has_instances(const Type *t)
  * see must not lose its type. */
 static bool renew_ids(VM *vm, Type *t)
 {
-    for (Shape *s = t->root; s; s = s->sibling)
-        if (!take_id(vm, s))
-            return false;
-    if (t->root)
+    if (t->root && t->id >= T_COUNT) { /* the ids of built-in types stay: the classes below them are meant */
+        for (Shape *s = t->root; s; s = s->sibling)
+            if (!take_id(vm, s))
+                return false;
         t->flags |= TF_RENEWED;
+    }
     for (uint32_t i = 0; i < t->nsubclasses; i++)
         if (!renew_ids(vm, (Type *)t->subclasses[i]))
             return false;
@@ -258,7 +259,7 @@ static bool renew_ids(VM *vm, Type *t)
 
 bool ou_shapes_renew(VM *vm, Type *t)
 {
-    if (t->id < T_COUNT || !has_instances(t))
+    if (!has_instances(t))
         return true;
     bool ok = renew_ids(vm, t);
     GcHead *heads[2] = {&vm->gc.young, &vm->gc.old};

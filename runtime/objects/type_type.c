@@ -76,7 +76,10 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v)
         return ok;
     }
     Value old = ou_type_lookup(vm, t, name);
-    bool matters = (name->flags & STR_CACHED_NAME) || is_data_descr(vm, old) || is_data_descr(vm, v);
+    /* What inline caches conclude from a class: which function a method call finds, and that no data descriptor stands in the
+     * way of an instance's attribute. A counter in a class may change as often as it likes. */
+    bool method = old != V_NULL && is_obj(old) && (ou_type_of(vm, old)->flags & TF_METHOD_LIKE);
+    bool matters = ((name->flags & STR_CACHED_NAME) && method) || is_data_descr(vm, old) || is_data_descr(vm, v);
     if (v == V_NULL) {
         int r = ou_dict_del(vm, t->dict, v_of(name));
         if (r == 0)
@@ -96,6 +99,9 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v)
         bool slot = ou_slots_name_changed(vm, t, name);
         if ((matters || slot) && !ou_shapes_renew(vm, t))
             ok = false;
+        /* Objects that stand in other classes may have become data descriptors: nothing that was concluded holds. */
+        if (ok && (name == vm->names[N_DU_get] || name == vm->names[N_DU_set] || name == vm->names[N_DU_delete]))
+            ok = ou_shapes_renew(vm, vm->types[T_OBJECT]);
     }
     obj_release(vm, name);
     return ok;
