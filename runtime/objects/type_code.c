@@ -98,13 +98,23 @@ fail:
     xrelease(vm, list);
     return V_NULL;
 }
-/* Names of globals and attributes, each once, in the order of use. */
+static bool is_in(const Tuple *t, Value v)
+{
+    for (uint32_t i = 0; t && i < t->n; i++)
+        if (t->items[i] == v)
+            return true;
+    return false;
+}
+
+/* Names of globals and attributes, each once, in the order of use. Reading a cell has a name beside it too, for the NameError. */
 GET(co_names)
 {
     Value d = ou_dict_new(vm);
     for (uint32_t i = 0; d != V_NULL && i < CODE->nsites; i++) {
         Value v = CODE->consts[CODE->sites[i].konst];
-        if (is_exact(v, T_STR) && !ou_dict_set(vm, as_dict(d), v, V_NONE)) {
+        if (!is_exact(v, T_STR) || is_in(CODE->freenames, v) || is_in(CODE->cellnames, v))
+            continue;
+        if (!ou_dict_set(vm, as_dict(d), v, V_NONE)) {
             release(vm, d);
             return V_NULL;
         }
