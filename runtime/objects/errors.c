@@ -170,6 +170,21 @@ Value ou_raise_attr(VM *vm, Value obj, Str *name)
     return raise_owned(vm, e);
 }
 
+/* A path object is shown as the path that it stands for. Owned; V_NULL if filename is none, nothing raised. */
+static Value shown_filename(VM *vm, Value filename)
+{
+    if (!is_obj(filename) || is_str(filename))
+        return V_NULL;
+    Str *name = ou_intern_c(vm, "__fspath__");
+    bool is_path = name && ou_type_lookup(vm, ou_type_of(vm, filename), name) != V_NULL;
+    if (name)
+        obj_release(vm, name);
+    Value path = is_path ? ou_call_method_c(vm, filename, "__fspath__", NULL, 0) : V_NULL;
+    if (path == V_NULL && vm->exc != V_NULL)
+        ou_exc_clear(vm);
+    return path;
+}
+
 Value ou_raise_errno(VM *vm, int err, Value filename)
 {
     Value args[3], text = ou_str_decode(vm, strerror(err), strlen(strerror(err)), "utf-8", "surrogateescape");
@@ -177,9 +192,11 @@ Value ou_raise_errno(VM *vm, int err, Value filename)
         return V_NULL;
     args[0] = v_smallint(err);
     args[1] = text;
-    args[2] = filename;
+    Value path = filename == V_NULL ? V_NULL : shown_filename(vm, filename);
+    args[2] = path == V_NULL ? filename : path;
     Value e = ou_exc_new(vm, ou_builtin(vm, E_OS), args, filename == V_NULL ? 2 : 3);
     release(vm, text);
+    xrelease(vm, path);
     return raise_owned(vm, e);
 }
 
