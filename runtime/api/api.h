@@ -35,6 +35,7 @@ Value ou_api_get(VM *vm, ouro_val v);                     /* borrowed; V_NULL: s
 ouro_rc ou_api_give(VM *vm, Value v, ouro_val *out);      /* takes v over (V_NULL: OURO_EXC); out may be NULL */
 ouro_rc ou_api_rc(VM *vm, bool ok);
 TypeId ou_api_type(const char *name);                     /* T_COUNT: unknown */
+void ou_api_loop_close(VM *vm);                           /* cancels what the host's loop still holds, closes it */
 Value ou_main_dict(VM *vm);                               /* __main__.__dict__, borrowed; V_NULL raised */
 
 #endif

@@ -56,6 +56,7 @@ uint64_t ouro_close(ouro_vm *vm)
     ou_exc_clear(vm);
     const char *check = getenv("OURO_LEAKCHECK"); /* 2: say what is left, by type */
     vm->verbose_leaks = check && check[0] == '2';
+    ou_api_loop_close(vm);
     join_threads(vm);
     if (ou_thread_count(vm) > 1) {
         /* Daemon threads may wake up at any time and want the VM: it stays, its lock held for good. */
