@@ -295,6 +295,10 @@ static void parse_failed(Compiler *c, const ParseError *e, uint32_t flags)
         if (text == V_NULL) {
             ou_exc_clear(vm);
             text = V_NONE;
+        } else if (strncmp(e->msg, "unterminated string", 19) != 0) { /* Python's line has its newline, but for this one */
+            Value line = ou_str_format(vm, "%U\n", text);
+            release(vm, text);
+            text = line == V_NULL ? V_NONE : line;
         }
     }
     if (e->line <= 0)
