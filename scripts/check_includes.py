@@ -15,10 +15,10 @@ PUBLIC = {"runtime/api/ouro.h"}
 RULES = {
     BASE: (set(), set()),
     GRAMMAR: ({BASE}, set()),
-    OBJECTS: ({BASE}, DOOR),
+    OBJECTS: ({BASE, GRAMMAR}, DOOR),
     VM: ({BASE, GRAMMAR, OBJECTS}, set()),
     LOOP: ({BASE, OBJECTS}, DOOR | {"vm/coro.h"}),
-    STDLIB: ({BASE, OBJECTS, LOOP}, DOOR),
+    STDLIB: ({BASE, OBJECTS, LOOP}, DOOR | {"vm/coro.h"}),
     API: ({BASE, GRAMMAR, OBJECTS, VM, LOOP, STDLIB}, set()),
     "runtime/cli": (set(), PUBLIC),
     "examples": (set(), PUBLIC),

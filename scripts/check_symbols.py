@@ -11,6 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # Constant tables that hold addresses sit in .data.rel.ro: written by the linker, never by the program.
 WRITABLE = re.compile(r"^\.(data|bss|tdata|tbss)(?!\.rel\.ro)(\.|$)|^COMMON$")
+# The one exception: a signal handler gets nothing but a number, so it has to find the VMs that asked for it in a process-wide
+# table (lock-free, at most 64 of them; see stdlib/mod_signal.c).
+ALLOWED = {"stdlib_mod_signal.c.o": 1024}
 
 
 def output(*command):
@@ -25,6 +28,8 @@ def writable_sections(library):
         if line.endswith("elf64-x86-64") or "file format" in line:
             member = line.split(":")[0]
         elif len(words) >= 7 and words[0].isdigit() and WRITABLE.search(words[1]) and int(words[2], 16) > 0:
+            if int(words[2], 16) <= ALLOWED.get(member, 0):
+                continue
             found.append(f"{member}: {words[1]} holds {int(words[2], 16)} bytes of mutable data")
     return found
 
