@@ -1,21 +1,18 @@
 /* `_types`: the type objects that have no name among the builtins, and types.coroutine. */
 #include "stdlib/stdlib.h"
 
-/* A generator function becomes one whose generators can be awaited: its code is replaced by a copy with the flag. */
-static Value types_coroutine(VM *vm, const Value *args, int n)
-{
+/* A generator function becomes one whose generators can be awaited: its code is replaced by a copy with the
+ * flag. */
+static Value types_coroutine(VM *vm, const Value *args, int n) {
     (void)n;
     Value f = args[0];
-    if (!ou_type_of(vm, f)->slots.call)
-        return ou_raise(vm, E_TYPE, "types.coroutine() expects a callable");
-    if (!is_exact(f, T_FUNCTION))
-        return retain(f);
+    if (!ou_type_of(vm, f)->slots.call) return ou_raise(vm, E_TYPE, "types.coroutine() expects a callable");
+    if (!is_exact(f, T_FUNCTION)) return retain(f);
     Function *fn = as_function(f);
     if ((fn->code->flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE)) || !(fn->code->flags & CO_GENERATOR))
         return retain(f);
     Code *copy = ou_code_copy(vm, fn->code);
-    if (!copy)
-        return V_NULL;
+    if (!copy) return V_NULL;
     copy->flags |= CO_ITERABLE_COROUTINE;
     Code *old = fn->code;
     fn->code = copy;
@@ -32,19 +29,34 @@ static const struct {
     const char *name;
     uint16_t id;
 } types[] = {
-    {"AsyncGeneratorType", T_ASYNC_GENERATOR}, {"BuiltinFunctionType", T_NATIVE}, {"CellType", T_CELL}, {"CodeType", T_CODE},
-    {"CoroutineType", T_COROUTINE}, {"EllipsisType", T_ELLIPSIS}, {"FrameType", T_FRAME}, {"FunctionType", T_FUNCTION},
-    {"GeneratorType", T_GENERATOR}, {"GenericAlias", T_GENERIC_ALIAS}, {"GetSetDescriptorType", T_GETSET},
-    {"MappingProxyType", T_MAPPINGPROXY}, {"MemberDescriptorType", T_MEMBER}, {"MethodDescriptorType", T_METHOD_DESC},
-    {"ClassMethodDescriptorType", T_CLASSMETHOD_DESC}, {"MethodType", T_METHOD}, {"MethodWrapperType", T_METHOD_WRAPPER},
-    {"ModuleType", T_MODULE}, {"NoneType", T_NONE}, {"NotImplementedType", T_NOTIMPL}, {"SimpleNamespace", T_NAMESPACE},
-    {"TracebackType", T_TRACEBACK}, {"UnionType", T_UNION}, {"WrapperDescriptorType", T_SLOT_WRAPPER},
+    {"AsyncGeneratorType", T_ASYNC_GENERATOR},
+    {"BuiltinFunctionType", T_NATIVE},
+    {"CellType", T_CELL},
+    {"CodeType", T_CODE},
+    {"CoroutineType", T_COROUTINE},
+    {"EllipsisType", T_ELLIPSIS},
+    {"FrameType", T_FRAME},
+    {"FunctionType", T_FUNCTION},
+    {"GeneratorType", T_GENERATOR},
+    {"GenericAlias", T_GENERIC_ALIAS},
+    {"GetSetDescriptorType", T_GETSET},
+    {"MappingProxyType", T_MAPPINGPROXY},
+    {"MemberDescriptorType", T_MEMBER},
+    {"MethodDescriptorType", T_METHOD_DESC},
+    {"ClassMethodDescriptorType", T_CLASSMETHOD_DESC},
+    {"MethodType", T_METHOD},
+    {"MethodWrapperType", T_METHOD_WRAPPER},
+    {"ModuleType", T_MODULE},
+    {"NoneType", T_NONE},
+    {"NotImplementedType", T_NOTIMPL},
+    {"SimpleNamespace", T_NAMESPACE},
+    {"TracebackType", T_TRACEBACK},
+    {"UnionType", T_UNION},
+    {"WrapperDescriptorType", T_SLOT_WRAPPER},
 };
 
-bool ou_mod__types(VM *vm, Module *m)
-{
+bool ou_mod__types(VM *vm, Module *m) {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (!ou_module_builtin_type(vm, m, types[i].name, (TypeId)types[i].id))
-            return false;
+        if (!ou_module_builtin_type(vm, m, types[i].name, (TypeId)types[i].id)) return false;
     return ou_module_add(vm, m, functions);
 }

@@ -1,7 +1,7 @@
 /* The allocator: free lists by size class over bump chunks, everything else from the host.
- * Entry points: ou_alloc, ou_realloc, ou_free. Small blocks (up to HEAP_SMALL_MAX bytes) never go back to the host before
- * ou_heap_fini: their chunks are shared by many. Under AddressSanitizer every block comes from the host, so that the
- * sanitizer sees each one. */
+ * Entry points: ou_alloc, ou_realloc, ou_free. Small blocks (up to HEAP_SMALL_MAX bytes) never go back to the
+ * host before ou_heap_fini: their chunks are shared by many. Under AddressSanitizer every block comes from
+ * the host, so that the sanitizer sees each one. */
 #include "runtime/base/alloc.h"
 
 #include <stdlib.h>
@@ -25,8 +25,7 @@ typedef struct Chunk {
     size_t size;
 } Chunk;
 
-static void *libc_alloc(void *ud, void *p, size_t old_size, size_t new_size)
-{
+static void *libc_alloc(void *ud, void *p, size_t old_size, size_t new_size) {
     (void)ud;
     (void)old_size;
     if (new_size == 0) {
@@ -36,15 +35,13 @@ static void *libc_alloc(void *ud, void *p, size_t old_size, size_t new_size)
     return realloc(p, new_size);
 }
 
-void ou_heap_init(Heap *h, HeapAllocFn fn, void *ud)
-{
+void ou_heap_init(Heap *h, HeapAllocFn fn, void *ud) {
     memset(h, 0, sizeof *h);
     h->fn = fn ? fn : libc_alloc;
     h->ud = ud;
 }
 
-void ou_heap_fini(Heap *h)
-{
+void ou_heap_fini(Heap *h) {
     Chunk *c = h->chunks;
     while (c) {
         Chunk *next = c->next;
@@ -57,24 +54,19 @@ void ou_heap_fini(Heap *h)
 }
 
 /* Is this allocation, the next one, to fail? Counts it. `limit - 1` wraps to "no limit" for 0. */
-static bool refuse(Heap *h, size_t n)
-{
+static bool refuse(Heap *h, size_t n) {
     h->count++;
-    if (h->fail_at && (h->count == h->fail_at || (h->fail_on && h->count > h->fail_at)))
-        return true;
+    if (h->fail_at && (h->count == h->fail_at || (h->fail_on && h->count > h->fail_at))) return true;
     return n > h->limit - 1 || h->used > h->limit - 1 - n;
 }
 
-static void account(Heap *h, size_t n)
-{
+static void account(Heap *h, size_t n) {
     h->used += n;
-    if (h->used > h->peak)
-        h->peak = h->used;
+    if (h->used > h->peak) h->peak = h->used;
 }
 
 /* What is left of the bump area becomes a free block of its class before a new chunk is taken. */
-static void *from_chunk(Heap *h, size_t n)
-{
+static void *from_chunk(Heap *h, size_t n) {
     if ((size_t)(h->chunk_end - h->chunk) < n) {
         size_t rest = (size_t)(h->chunk_end - h->chunk);
         if (rest >= 16) {
@@ -83,14 +75,11 @@ static void *from_chunk(Heap *h, size_t n)
             h->classes[rest / 16] = f;
         }
         size_t size = CHUNK_MIN;
-        if (h->chunks)
-            size = ((Chunk *)h->chunks)->size * 2;
-        if (size > CHUNK_MAX)
-            size = CHUNK_MAX;
+        if (h->chunks) size = ((Chunk *)h->chunks)->size * 2;
+        if (size > CHUNK_MAX) size = CHUNK_MAX;
         Chunk *c = h->fn(h->ud, NULL, 0, size);
         h->chunk = h->chunk_end = NULL;
-        if (!c)
-            return NULL;
+        if (!c) return NULL;
         c->next = h->chunks;
         c->size = size;
         h->chunks = c;
@@ -102,13 +91,10 @@ static void *from_chunk(Heap *h, size_t n)
     return p;
 }
 
-void *ou_alloc(Heap *h, size_t n)
-{
-    if (n > SIZE_MAX - 16)
-        return NULL;
+void *ou_alloc(Heap *h, size_t n) {
+    if (n > SIZE_MAX - 16) return NULL;
     n = n ? (n + 15) & ~(size_t)15 : 16;
-    if (refuse(h, n))
-        return NULL;
+    if (refuse(h, n)) return NULL;
     void *p;
     if (!PLAIN && n <= HEAP_SMALL_MAX) {
         HeapFree *f = h->classes[n / 16];
@@ -125,18 +111,14 @@ void *ou_alloc(Heap *h, size_t n)
     return p;
 }
 
-void *ou_alloc0(Heap *h, size_t n)
-{
+void *ou_alloc0(Heap *h, size_t n) {
     void *p = ou_alloc(h, n);
-    if (p)
-        memset(p, 0, n);
+    if (p) memset(p, 0, n);
     return p;
 }
 
-void ou_free(Heap *h, void *p, size_t n)
-{
-    if (!p)
-        return;
+void ou_free(Heap *h, void *p, size_t n) {
+    if (!p) return;
     n = n ? (n + 15) & ~(size_t)15 : 16;
     h->used -= n;
     if (!PLAIN && n <= HEAP_SMALL_MAX) {
@@ -148,32 +130,25 @@ void ou_free(Heap *h, void *p, size_t n)
     }
 }
 
-void *ou_realloc(Heap *h, void *p, size_t old_size, size_t new_size)
-{
-    if (!p)
-        return ou_alloc(h, new_size);
-    if (new_size > SIZE_MAX - 16)
-        return NULL;
+void *ou_realloc(Heap *h, void *p, size_t old_size, size_t new_size) {
+    if (!p) return ou_alloc(h, new_size);
+    if (new_size > SIZE_MAX - 16) return NULL;
     size_t o = old_size ? (old_size + 15) & ~(size_t)15 : 16;
     size_t n = new_size ? (new_size + 15) & ~(size_t)15 : 16;
-    if (o == n)
-        return p;
+    if (o == n) return p;
     if (o > HEAP_SMALL_MAX && n > HEAP_SMALL_MAX) {
         h->used -= o;
         bool no = refuse(h, n);
         h->used += o;
-        if (no)
-            return NULL;
+        if (no) return NULL;
         void *q = h->fn(h->ud, p, o, n);
-        if (!q)
-            return NULL;
+        if (!q) return NULL;
         h->used -= o;
         account(h, n);
         return q;
     }
     void *q = ou_alloc(h, new_size);
-    if (!q)
-        return NULL;
+    if (!q) return NULL;
     memcpy(q, p, old_size < new_size ? old_size : new_size);
     ou_free(h, p, old_size);
     return q;

@@ -1,40 +1,34 @@
 /* Attribute access: along the mro with the method cache, in instances, through descriptors.
- * Entry points: ou_getattr, ou_setattr, ou_type_lookup, ou_generic_getattr, ou_instance_get, ou_lookup_special.
- * The one thing to know: inside, names are interned, so that they compare by pointer; ou_name_interned makes them so. */
+ * Entry points: ou_getattr, ou_setattr, ou_type_lookup, ou_generic_getattr, ou_instance_get,
+ * ou_lookup_special. The one thing to know: inside, names are interned, so that they compare by pointer;
+ * ou_name_interned makes them so. */
 #include "runtime/objects/errors.h"
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
 
 enum { CACHE_SIZE = 4096 / 4 };
 
-Str *ou_name_interned(VM *vm, Str *name)
-{
-    if (name->flags & STR_INTERNED)
-        return obj_retain(name);
+Str *ou_name_interned(VM *vm, Str *name) {
+    if (name->flags & STR_INTERNED) return obj_retain(name);
     return ou_intern_str(vm, name);
 }
 
-/* ---- lookup along the mro ------------------------------------------------------------------------------------------------- */
+/* ---- lookup along the mro ---------------------------------------------------------------------------- */
 
-Value ou_mro_lookup(VM *vm, Type *t, Str *name)
-{
-    if (!t->mro)
-        return t->dict ? ou_dict_get_str(vm, t->dict, name) : V_NULL;
+Value ou_mro_lookup(VM *vm, Type *t, Str *name) {
+    if (!t->mro) return t->dict ? ou_dict_get_str(vm, t->dict, name) : V_NULL;
     for (uint32_t i = 0; i < t->mro->n; i++) {
         Dict *d = ((Type *)v_obj(t->mro->items[i]))->dict;
-        if (!d)
-            continue;
+        if (!d) continue;
         Value v = ou_dict_get_str(vm, d, name);
-        if (v != V_NULL)
-            return v;
+        if (v != V_NULL) return v;
     }
     return V_NULL;
 }
 
-/* The cache keeps its names alive (a dead name's address could be reused) and borrows the values: they change only together
- * with the version. */
-Value ou_type_lookup(VM *vm, Type *t, Str *name)
-{
+/* The cache keeps its names alive (a dead name's address could be reused) and borrows the values: they change
+ * only together with the version. */
+Value ou_type_lookup(VM *vm, Type *t, Str *name) {
     if (!(name->flags & STR_INTERNED)) {
         Str *in = ou_intern_str(vm, name);
         if (!in) {
@@ -54,67 +48,54 @@ Value ou_type_lookup(VM *vm, Type *t, Str *name)
         vm->method_cache[i].version = t->version;
         vm->method_cache[i].name = obj_retain(name);
         vm->method_cache[i].value = v;
-        if (old)
-            obj_release(vm, old);
+        if (old) obj_release(vm, old);
     }
     return v;
 }
 
-void ou_method_cache_clear(VM *vm)
-{
+void ou_method_cache_clear(VM *vm) {
     for (uint32_t i = 0; i < CACHE_SIZE; i++) {
         Str *old = vm->method_cache[i].name;
         vm->method_cache[i].name = NULL;
         vm->method_cache[i].version = 0;
         vm->method_cache[i].value = V_NULL;
-        if (old)
-            obj_release(vm, old);
+        if (old) obj_release(vm, old);
     }
 }
 
-Value ou_descr_get(VM *vm, Value descr, Value obj, Value cls)
-{
-    if (!is_obj(descr))
-        return descr;
+Value ou_descr_get(VM *vm, Value descr, Value obj, Value cls) {
+    if (!is_obj(descr)) return descr;
     Type *t = vm->shapes[v_obj(descr)->shape]->type;
-    if (t->id == T_FUNCTION)
-        return obj == V_NULL ? retain(descr) : ou_method_new(vm, descr, obj);
-    if (!t->slots.descr_get)
-        return retain(descr);
+    if (t->id == T_FUNCTION) return obj == V_NULL ? retain(descr) : ou_method_new(vm, descr, obj);
+    if (!t->slots.descr_get) return retain(descr);
     retain(descr);
     Value v = t->slots.descr_get(vm, descr, obj, cls);
     release(vm, descr);
     return v;
 }
 
-Value ou_lookup_special(VM *vm, Value o, Str *name)
-{
+Value ou_lookup_special(VM *vm, Value o, Str *name) {
     Type *t = ou_type_of(vm, o);
     Value f = ou_type_lookup(vm, t, name);
-    if (f == V_NULL)
-        return V_NULL;
+    if (f == V_NULL) return V_NULL;
     return ou_descr_get(vm, f, o, v_of(t));
 }
 
-/* type(self).name(self, *args): without making a bound method where possible. *absent (may be NULL): the class has no such
- * attribute; nothing is raised then. */
-Value ou_call_special(VM *vm, Value self, NameId id, const Value *args, int n, bool *absent)
-{
+/* type(self).name(self, *args): without making a bound method where possible. *absent (may be NULL): the
+ * class has no such attribute; nothing is raised then. */
+Value ou_call_special(VM *vm, Value self, NameId id, const Value *args, int n, bool *absent) {
     Type *t = ou_type_of(vm, self);
     Value f = ou_type_lookup(vm, t, vm->names[id]);
-    if (absent)
-        *absent = f == V_NULL;
+    if (absent) *absent = f == V_NULL;
     if (f == V_NULL) {
-        if (!absent)
-            ou_raise(vm, E_ATTRIBUTE, "%Q", vm->names[id]);
+        if (!absent) ou_raise(vm, E_ATTRIBUTE, "%Q", vm->names[id]);
         return V_NULL;
     }
     Value r;
     if (is_obj(f) && (vm->shapes[v_obj(f)->shape]->type->flags & TF_METHOD_LIKE)) {
         Value buf[8];
         buf[0] = self;
-        for (int i = 0; i < n; i++)
-            buf[i + 1] = args[i];
+        for (int i = 0; i < n; i++) buf[i + 1] = args[i];
         retain(f);
         retain(self);
         r = ou_call(vm, f, buf, n + 1, NULL);
@@ -123,47 +104,39 @@ Value ou_call_special(VM *vm, Value self, NameId id, const Value *args, int n, b
         return r;
     }
     Value b = ou_descr_get(vm, f, self, v_of(t));
-    if (b == V_NULL)
-        return V_NULL;
+    if (b == V_NULL) return V_NULL;
     r = ou_call(vm, b, args, n, NULL);
     release(vm, b);
     return r;
 }
 
-/* ---- instance storage ------------------------------------------------------------------------------------------------------- */
+/* ---- instance storage -------------------------------------------------------------------------------- */
 
-Value ou_instance_get(VM *vm, Obj *o, Str *name)
-{
+Value ou_instance_get(VM *vm, Obj *o, Str *name) {
     Shape *s = vm->shapes[o->shape];
     Type *t = s->type;
-    if (!t->tail)
-        return V_NULL;
+    if (!t->tail) return V_NULL;
     Tail *tail = tail_of(t, o);
     if (s->dict_mode) {
         Value d = tail->slots[t->nslots];
         return d == V_UNBOUND ? V_NULL : ou_dict_get_str(vm, as_dict(d), name);
     }
     int i = ou_shape_find(s, name);
-    if (i < (int)t->nslots || tail->slots[i] == V_UNBOUND)
-        return V_NULL;
+    if (i < (int)t->nslots || tail->slots[i] == V_UNBOUND) return V_NULL;
     return tail->slots[i];
 }
 
 /* Room for one more slot; remembers for the next instances how much this class needs. */
-static bool grow_tail(VM *vm, Type *t, Tail *tail, uint32_t used)
-{
-    if (used + 1 > t->inline_cap && t->tail > 0)
-        t->inline_cap = used + 1;
-    if (used < tail->cap)
-        return true;
+static bool grow_tail(VM *vm, Type *t, Tail *tail, uint32_t used) {
+    if (used + 1 > t->inline_cap && t->tail > 0) t->inline_cap = used + 1;
+    if (used < tail->cap) return true;
     uint32_t cap = tail->cap < 4 ? 4 : tail->cap * 2;
     Value *p;
     if (tail->slots && tail->slots != (Value *)(tail + 1)) {
         p = ou_realloc(&vm->heap, tail->slots, tail->cap * sizeof *p, cap * sizeof *p);
     } else {
         p = ou_alloc(&vm->heap, cap * sizeof *p);
-        if (p && used)
-            memcpy(p, tail->slots, used * sizeof *p);
+        if (p && used) memcpy(p, tail->slots, used * sizeof *p);
     }
     if (!p) {
         ou_raise_memory(vm);
@@ -174,27 +147,22 @@ static bool grow_tail(VM *vm, Type *t, Tail *tail, uint32_t used)
     return true;
 }
 
-Dict *ou_instance_dict(VM *vm, Obj *o)
-{
+Dict *ou_instance_dict(VM *vm, Obj *o) {
     Type *t = vm->shapes[o->shape]->type;
-    if (!t->tail || !(t->flags & TF_DICT) || !ou_shape_to_dict(vm, o))
-        return NULL;
+    if (!t->tail || !(t->flags & TF_DICT) || !ou_shape_to_dict(vm, o)) return NULL;
     Value *d = &tail_of(t, o)->slots[t->nslots];
     if (*d == V_UNBOUND) {
         Value fresh = ou_dict_new(vm);
-        if (fresh == V_NULL)
-            return NULL;
+        if (fresh == V_NULL) return NULL;
         *d = fresh;
     }
     return as_dict(*d);
 }
 
-bool ou_instance_set(VM *vm, Obj *o, Str *name, Value v)
-{
+bool ou_instance_set(VM *vm, Obj *o, Str *name, Value v) {
     Shape *s = vm->shapes[o->shape];
     Type *t = s->type;
-    if (!t->tail || !(t->flags & TF_DICT))
-        return false;
+    if (!t->tail || !(t->flags & TF_DICT)) return false;
     Tail *tail = tail_of(t, o);
     if (!s->dict_mode) {
         int i = ou_shape_find(s, name);
@@ -204,15 +172,12 @@ bool ou_instance_set(VM *vm, Obj *o, Str *name, Value v)
             release(vm, old);
             return true;
         }
-        if (i < (int)t->nslots && v == V_NULL)
-            return false;
+        if (i < (int)t->nslots && v == V_NULL) return false;
         if (v != V_NULL) {
             Shape *to = ou_shape_add(vm, s, name);
-            if (!to && vm->exc != V_NULL)
-                return false;
+            if (!to && vm->exc != V_NULL) return false;
             if (to) {
-                if (!grow_tail(vm, t, tail, s->nkeys))
-                    return false;
+                if (!grow_tail(vm, t, tail, s->nkeys)) return false;
                 tail->slots[s->nkeys] = retain(v);
                 o->shape = to->id;
                 return true;
@@ -220,17 +185,14 @@ bool ou_instance_set(VM *vm, Obj *o, Str *name, Value v)
         }
     }
     Dict *d = ou_instance_dict(vm, o);
-    if (!d)
-        return false;
-    if (v == V_NULL)
-        return ou_dict_del(vm, d, v_of(name)) == 1;
+    if (!d) return false;
+    if (v == V_NULL) return ou_dict_del(vm, d, v_of(name)) == 1;
     return ou_dict_set_str(vm, d, name, v);
 }
 
-/* ---- object.__getattribute__, __setattr__, __delattr__ ---------------------------------------------------------------------- */
+/* ---- object.__getattribute__, __setattr__, __delattr__ ----------------------------------------------- */
 
-Value ou_generic_lookup(VM *vm, Value o, Str *name, bool *missing)
-{
+Value ou_generic_lookup(VM *vm, Value o, Str *name, bool *missing) {
     *missing = false;
     Type *t = ou_type_of(vm, o);
     Value v = ou_type_lookup(vm, t, name);
@@ -246,33 +208,27 @@ Value ou_generic_lookup(VM *vm, Value o, Str *name, bool *missing)
     }
     if (t->tail && is_obj(o)) {
         Value i = ou_instance_get(vm, v_obj(o), name);
-        if (i != V_NULL)
-            return retain(i);
+        if (i != V_NULL) return retain(i);
     }
     if (v == V_NULL) {
         *missing = true;
         return V_NULL;
     }
-    if (!vt)
-        return v;
+    if (!vt) return v;
     return ou_descr_get(vm, v, o, v_of(t));
 }
 
-Value ou_generic_getattr(VM *vm, Value o, Str *name)
-{
+Value ou_generic_getattr(VM *vm, Value o, Str *name) {
     Str *in = ou_name_interned(vm, name);
-    if (!in)
-        return V_NULL;
+    if (!in) return V_NULL;
     bool missing;
     Value v = ou_generic_lookup(vm, o, in, &missing);
-    if (v == V_NULL && missing)
-        ou_raise_attr(vm, o, in);
+    if (v == V_NULL && missing) ou_raise_attr(vm, o, in);
     obj_release(vm, in);
     return v;
 }
 
-static bool raise_attr_fmt(VM *vm, Value o, Str *name, const char *fmt)
-{
+static bool raise_attr_fmt(VM *vm, Value o, Str *name, const char *fmt) {
     ou_raise(vm, E_ATTRIBUTE, fmt, o, name);
     if (vm->exc != V_NULL && ou_exc_matches(vm, E_ATTRIBUTE)) {
         ExcAttr *e = (ExcAttr *)v_obj(vm->exc);
@@ -282,8 +238,7 @@ static bool raise_attr_fmt(VM *vm, Value o, Str *name, const char *fmt)
     return false;
 }
 
-static bool generic_set(VM *vm, Value o, Str *name, Value v)
-{
+static bool generic_set(VM *vm, Value o, Str *name, Value v) {
     Type *t = ou_type_of(vm, o);
     Value d = ou_type_lookup(vm, t, name);
     if (d != V_NULL && is_obj(d)) {
@@ -296,52 +251,45 @@ static bool generic_set(VM *vm, Value o, Str *name, Value v)
         }
     }
     if (t->tail && (t->flags & TF_DICT) && is_obj(o)) {
-        if (ou_instance_set(vm, v_obj(o), name, v))
-            return true;
-        if (vm->exc == V_NULL)
-            ou_raise_attr(vm, o, name);
+        if (ou_instance_set(vm, v_obj(o), name, v)) return true;
+        if (vm->exc == V_NULL) ou_raise_attr(vm, o, name);
         return false;
     }
     if (d == V_NULL)
-        return raise_attr_fmt(vm, o, name,
-                              t->slots.setattr == ou_generic_setattr
-                                  ? "'%T' object has no attribute '%Q' and no __dict__ for setting new attributes"
-                                  : "'%T' object has no attribute '%Q'");
+        return raise_attr_fmt(
+            vm, o, name,
+            t->slots.setattr == ou_generic_setattr
+                ? "'%T' object has no attribute '%Q' and no __dict__ for setting new attributes"
+                : "'%T' object has no attribute '%Q'");
     return raise_attr_fmt(vm, o, name, "'%T' object attribute '%Q' is read-only");
 }
 
-bool ou_generic_setattr(VM *vm, Value o, Str *name, Value v)
-{
+bool ou_generic_setattr(VM *vm, Value o, Str *name, Value v) {
     Str *in = ou_name_interned(vm, name);
-    if (!in)
-        return false;
+    if (!in) return false;
     bool ok = generic_set(vm, o, in, v);
     obj_release(vm, in);
     return ok;
 }
 
-/* ---- any object -------------------------------------------------------------------------------------------------------------- */
+/* ---- any object -------------------------------------------------------------------------------------- */
 
-Value ou_getattr(VM *vm, Value o, Str *name)
-{
+Value ou_getattr(VM *vm, Value o, Str *name) {
     Type *t = ou_type_of(vm, o);
     return t->slots.getattr(vm, o, name);
 }
 
-Value ou_getattr_opt(VM *vm, Value o, Str *name, bool *missing)
-{
+Value ou_getattr_opt(VM *vm, Value o, Str *name, bool *missing) {
     Type *t = ou_type_of(vm, o);
     Value v;
     if (t->slots.getattr == ou_generic_getattr || t->slots.getattr == ou_type_getattr) {
         Str *in = ou_name_interned(vm, name);
         *missing = false;
-        if (!in)
-            return V_NULL;
+        if (!in) return V_NULL;
         v = t->slots.getattr == ou_type_getattr ? ou_type_getattr_opt(vm, o, in, missing)
                                                 : ou_generic_lookup(vm, o, in, missing);
         obj_release(vm, in);
-        if (v != V_NULL || *missing)
-            return v;
+        if (v != V_NULL || *missing) return v;
     } else {
         v = t->slots.getattr(vm, o, name);
     }
@@ -353,8 +301,7 @@ Value ou_getattr_opt(VM *vm, Value o, Str *name, bool *missing)
     return v;
 }
 
-bool ou_setattr(VM *vm, Value o, Str *name, Value v)
-{
+bool ou_setattr(VM *vm, Value o, Str *name, Value v) {
     Type *t = ou_type_of(vm, o);
     if (!t->slots.setattr) {
         ou_raise_attr(vm, o, name);
@@ -363,21 +310,17 @@ bool ou_setattr(VM *vm, Value o, Str *name, Value v)
     return t->slots.setattr(vm, o, name, v);
 }
 
-Value ou_getattr_c(VM *vm, Value o, const char *name)
-{
+Value ou_getattr_c(VM *vm, Value o, const char *name) {
     Str *s = ou_intern_c(vm, name);
-    if (!s)
-        return V_NULL;
+    if (!s) return V_NULL;
     Value v = ou_getattr(vm, o, s);
     obj_release(vm, s);
     return v;
 }
 
-bool ou_setattr_c(VM *vm, Value o, const char *name, Value v)
-{
+bool ou_setattr_c(VM *vm, Value o, const char *name, Value v) {
     Str *s = ou_intern_c(vm, name);
-    if (!s)
-        return false;
+    if (!s) return false;
     bool ok = ou_setattr(vm, o, s, v);
     obj_release(vm, s);
     return ok;

@@ -1,7 +1,7 @@
 /* Arguments of native functions: parses signature strings, binds positional and keyword arguments to them.
- * Entry points: ou_bind, ou_native_invoke. The messages are those of CPython's C functions, which differ from script functions'.
- * A signature is parsed once: a Native keeps its own (Native.sig), ou_bind's are kept per VM under the address of the text,
- * which must therefore be a string literal. */
+ * Entry points: ou_bind, ou_native_invoke. The messages are those of CPython's C functions, which differ from
+ * script functions'. A signature is parsed once: a Native keeps its own (Native.sig), ou_bind's are kept per
+ * VM under the address of the text, which must therefore be a string literal. */
 #include "runtime/objects/bind.h"
 
 #include "runtime/objects/errors.h"
@@ -10,8 +10,8 @@ enum { PARAMS_MAX = 40 };
 
 struct Sig {
     const char *text;
-    Sig *next;              /* in the VM's table */
-    uint16_t n;             /* entries of a bound argument list */
+    Sig *next;  /* in the VM's table */
+    uint16_t n; /* entries of a bound argument list */
     uint16_t npos, nposonly;
     uint16_t nreq;          /* positional ones without a default */
     int16_t star, starstar; /* entry of *args, **kw; -1 */
@@ -25,29 +25,23 @@ struct SigTable {
     Sig *chains[TABLE];
 };
 
-size_t ou_sig_name_len(const char *sig)
-{
+size_t ou_sig_name_len(const char *sig) {
     const char *p = strchr(sig, '(');
     return p ? (size_t)(p - sig) : strlen(sig);
 }
 
-static void sig_drop(VM *vm, Sig *s)
-{
+static void sig_drop(VM *vm, Sig *s) {
     for (int i = 0; i < s->n; i++)
-        if (s->names[i])
-            obj_release(vm, s->names[i]);
+        if (s->names[i]) obj_release(vm, s->names[i]);
     ou_free(&vm->heap, s, sizeof *s);
 }
 
-void ou_sig_free(VM *vm, Sig *s)
-{
-    if (s)
-        sig_drop(vm, s);
+void ou_sig_free(VM *vm, Sig *s) {
+    if (s) sig_drop(vm, s);
 }
 
 /* Behind a default value: the next comma or the closing parenthesis outside of brackets and quotes. */
-static const char *skip_default(const char *p)
-{
+static const char *skip_default(const char *p) {
     int depth = 0;
     char quote = 0;
     for (; *p; p++) {
@@ -61,8 +55,7 @@ static const char *skip_default(const char *p)
         } else if (*p == '(' || *p == '[' || *p == '{') {
             depth++;
         } else if (*p == ')' || *p == ']' || *p == '}') {
-            if (depth-- == 0)
-                return p;
+            if (depth-- == 0) return p;
         } else if (*p == ',' && depth == 0) {
             return p;
         }
@@ -70,13 +63,11 @@ static const char *skip_default(const char *p)
     return p;
 }
 
-static bool is_word(char c)
-{
+static bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-Sig *ou_sig_parse(VM *vm, const char *text)
-{
+Sig *ou_sig_parse(VM *vm, const char *text) {
     Sig *s = ou_alloc0(&vm->heap, sizeof *s);
     if (!s) {
         ou_raise_memory(vm);
@@ -88,10 +79,8 @@ Sig *ou_sig_parse(VM *vm, const char *text)
     const char *p = strchr(text, '(');
     p = p ? p + 1 : text + strlen(text);
     while (*p && *p != ')' && s->n < PARAMS_MAX) {
-        while (*p == ' ' || *p == ',')
-            p++;
-        if (*p == ')' || !*p)
-            break;
+        while (*p == ' ' || *p == ',') p++;
+        if (*p == ')' || !*p) break;
         int stars = 0;
         while (*p == '*') {
             stars++;
@@ -103,22 +92,17 @@ Sig *ou_sig_parse(VM *vm, const char *text)
             continue;
         }
         const char *name = p;
-        while (is_word(*p))
-            p++;
+        while (is_word(*p)) p++;
         size_t len = (size_t)(p - name);
         if (len == 0) {
             kwonly = kwonly || stars == 1;
-            if (!stars)
-                p = skip_default(p + 1);
+            if (!stars) p = skip_default(p + 1);
             continue;
         }
-        if (*p == ':')
-            p = p + strcspn(p, "=,)");
-        while (*p == ' ')
-            p++;
+        if (*p == ':') p = p + strcspn(p, "=,)");
+        while (*p == ' ') p++;
         bool has_default = *p == '=';
-        if (has_default)
-            p = skip_default(p + 1);
+        if (has_default) p = skip_default(p + 1);
         int i = s->n;
         if (!(s->names[i] = ou_intern(vm, name, len))) {
             sig_drop(vm, s);
@@ -134,8 +118,7 @@ Sig *ou_sig_parse(VM *vm, const char *text)
             s->required[i] = !has_default;
             if (!kwonly) {
                 s->npos++;
-                if (!has_default)
-                    s->nreq = s->npos;
+                if (!has_default) s->nreq = s->npos;
             }
         }
     }
@@ -143,14 +126,13 @@ Sig *ou_sig_parse(VM *vm, const char *text)
     return s;
 }
 
-/* Are all parameters positional-only? Says how many may be given. Runs for every native at boot: it allocates nothing. */
-bool ou_sig_scan(const char *text, uint8_t *min, uint8_t *max)
-{
+/* Are all parameters positional-only? Says how many may be given. Runs for every native at boot: it allocates
+ * nothing. */
+bool ou_sig_scan(const char *text, uint8_t *min, uint8_t *max) {
     const char *p = strchr(text, '(');
     int n = 0, req = 0, slash = -1;
     *min = *max = 0;
-    if (!p)
-        return true;
+    if (!p) return true;
     for (p++; *p && *p != ')';) {
         if (*p == ' ' || *p == ',') {
             p++;
@@ -160,8 +142,7 @@ bool ou_sig_scan(const char *text, uint8_t *min, uint8_t *max)
             slash = n;
             p++;
         } else {
-            while (is_word(*p))
-                p++;
+            while (is_word(*p)) p++;
             p += strcspn(p, "=,)");
             n++;
             if (*p == '=')
@@ -175,59 +156,67 @@ bool ou_sig_scan(const char *text, uint8_t *min, uint8_t *max)
     return n == 0 || slash == n;
 }
 
-/* ---- messages -------------------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------------- */
 
-static const char *plural(int n) { return n == 1 ? "" : "s"; }
+static const char *plural(int n) {
+    return n == 1 ? "" : "s";
+}
 
-/* Name in messages: what stands before the parenthesis. `who` (may be NULL) is the qualified form, an owned str otherwise. */
-static bool count_error(VM *vm, const char *name, int name_len, Value who, int n, int min, int max)
-{
+/* Name in messages: what stands before the parenthesis. `who` (may be NULL) is the qualified form, an owned
+ * str otherwise. */
+static bool count_error(VM *vm, const char *name, int name_len, Value who, int n, int min, int max) {
     bool one = max <= 1 && min == max;
     if (one && who != V_NULL)
-        ou_raise(vm, E_TYPE, max == 0 ? "%U() takes no arguments (%d given)" : "%U() takes exactly one argument (%d given)", who, n);
+        ou_raise(vm, E_TYPE,
+                 max == 0 ? "%U() takes no arguments (%d given)"
+                          : "%U() takes exactly one argument (%d given)",
+                 who, n);
     else if (one)
-        ou_raise(vm, E_TYPE, max == 0 ? "%.*s() takes no arguments (%d given)" : "%.*s() takes exactly one argument (%d given)",
+        ou_raise(vm, E_TYPE,
+                 max == 0 ? "%.*s() takes no arguments (%d given)"
+                          : "%.*s() takes exactly one argument (%d given)",
                  name_len, name, n);
     else {
         int want = n < min ? min : max;
         ou_raise(vm, E_TYPE, "%.*s expected %s%d argument%s, got %d", name_len, name,
-                 min == max ? "" : n < min ? "at least " : "at most ", want, plural(want), n);
+                 min == max ? ""
+                 : n < min  ? "at least "
+                            : "at most ",
+                 want, plural(want), n);
     }
     return false;
 }
 
-bool ou_arg_count(VM *vm, const char *fname, int n, int min, int max)
-{
-    if (n >= min && (n <= max || max < 0))
-        return true;
+bool ou_arg_count(VM *vm, const char *fname, int n, int min, int max) {
+    if (n >= min && (n <= max || max < 0)) return true;
     int want = n < min ? min : max;
     ou_raise(vm, E_TYPE, "%.*s expected %s%d argument%s, got %d", (int)ou_sig_name_len(fname), fname,
-             min == max ? "" : n < min ? "at least " : "at most ", want, plural(want), n);
+             min == max ? ""
+             : n < min  ? "at least "
+                        : "at most ",
+             want, plural(want), n);
     return false;
 }
 
-bool ou_no_kw(VM *vm, const char *fname, Tuple *kwnames)
-{
-    if (!kwnames || kwnames->n == 0)
-        return true;
+bool ou_no_kw(VM *vm, const char *fname, Tuple *kwnames) {
+    if (!kwnames || kwnames->n == 0) return true;
     ou_raise(vm, E_TYPE, "%.*s() takes no keyword arguments", (int)ou_sig_name_len(fname), fname);
     return false;
 }
 
-/* ---- binding ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- binding ----------------------------------------------------------------------------------------- */
 
-static bool too_many(VM *vm, const Sig *s, int n, int nkw)
-{
+static bool too_many(VM *vm, const Sig *s, int n, int nkw) {
     int len = (int)ou_sig_name_len(s->text);
     int named = s->n - (s->star >= 0) - (s->starstar >= 0);
     int min = 0;
-    for (int i = 0; i < s->n; i++)
-        min += s->required[i];
+    for (int i = 0; i < s->n; i++) min += s->required[i];
     if (s->npos == named && s->npos == s->nposonly)
         return count_error(vm, s->text, len, V_NULL, n, s->nreq, s->npos);
     if (n + nkw > named && s->starstar < 0)
-        ou_raise(vm, E_TYPE, "%.*s() takes %s %d %sargument%s (%d given)", len, s->text, min < named ? "at most" : "exactly", named,
-                 n == 0 ? "keyword " : "", plural(named), n + nkw);
+        ou_raise(vm, E_TYPE, "%.*s() takes %s %d %sargument%s (%d given)", len, s->text,
+                 min < named ? "at most" : "exactly", named, n == 0 ? "keyword " : "", plural(named),
+                 n + nkw);
     else if (s->npos == 0)
         ou_raise(vm, E_TYPE, "%.*s() takes no positional arguments", len, s->text);
     else
@@ -236,24 +225,21 @@ static bool too_many(VM *vm, const Sig *s, int n, int nkw)
     return false;
 }
 
-static int find_name(VM *vm, const Sig *s, Value key)
-{
+static int find_name(VM *vm, const Sig *s, Value key) {
     Str *k = as_str(key);
     (void)vm;
     for (int i = s->nposonly; i < s->n; i++)
-        if (i != s->star && i != s->starstar && (s->names[i] == k || ou_str_equal(s->names[i], k)))
-            return i;
+        if (i != s->star && i != s->starstar && (s->names[i] == k || ou_str_equal(s->names[i], k))) return i;
     return -1;
 }
 
-static bool missing_error(VM *vm, const Sig *s, int i, int n)
-{
+static bool missing_error(VM *vm, const Sig *s, int i, int n) {
     int len = (int)ou_sig_name_len(s->text);
     if (i < s->nposonly) {
         if (s->nposonly == s->n || s->npos == s->nposonly)
             return s->star >= 0 || s->starstar >= 0 || s->n > s->npos
-                       ? (ou_raise(vm, E_TYPE, "%.*s() takes at least %d positional argument%s (%d given)", len, s->text, s->nreq,
-                                   plural(s->nreq), n),
+                       ? (ou_raise(vm, E_TYPE, "%.*s() takes at least %d positional argument%s (%d given)",
+                                   len, s->text, s->nreq, plural(s->nreq), n),
                           false)
                        : count_error(vm, s->text, len, V_NULL, n, s->nreq, s->npos);
         ou_raise(vm, E_TYPE, "%.*s() takes %s %d positional argument%s (%d given)", len, s->text,
@@ -264,33 +250,32 @@ static bool missing_error(VM *vm, const Sig *s, int i, int n)
     return false;
 }
 
-void ou_sig_done(VM *vm, const Sig *s, Value *out)
-{
-    if (s->star >= 0)
-        xrelease(vm, out[s->star]);
-    if (s->starstar >= 0)
-        xrelease(vm, out[s->starstar]);
+void ou_sig_done(VM *vm, const Sig *s, Value *out) {
+    if (s->star >= 0) xrelease(vm, out[s->star]);
+    if (s->starstar >= 0) xrelease(vm, out[s->starstar]);
 }
 
-int ou_sig_params(const Sig *s) { return s->n; }
+int ou_sig_params(const Sig *s) {
+    return s->n;
+}
 
-static bool bind_keyword(VM *vm, const Sig *s, Value key, Value v, int n, Value *out)
-{
+static bool bind_keyword(VM *vm, const Sig *s, Value key, Value v, int n, Value *out) {
     int i = find_name(vm, s, key);
     int len = (int)ou_sig_name_len(s->text);
     if (i >= 0) {
         if (out[i] != V_NULL) {
             if (i < n)
-                ou_raise(vm, E_TYPE, "argument for %.*s() given by name ('%Q') and position (%d)", len, s->text, s->names[i], i + 1);
+                ou_raise(vm, E_TYPE, "argument for %.*s() given by name ('%Q') and position (%d)", len,
+                         s->text, s->names[i], i + 1);
             else
-                ou_raise(vm, E_TYPE, "%.*s() got multiple values for argument '%Q'", len, s->text, s->names[i]);
+                ou_raise(vm, E_TYPE, "%.*s() got multiple values for argument '%Q'", len, s->text,
+                         s->names[i]);
             return false;
         }
         out[i] = v;
         return true;
     }
-    if (s->starstar >= 0)
-        return ou_dict_set(vm, as_dict(out[s->starstar]), key, v);
+    if (s->starstar >= 0) return ou_dict_set(vm, as_dict(out[s->starstar]), key, v);
     if (s->n == s->nposonly || (s->n == s->npos + (s->star >= 0) && s->npos == s->nposonly))
         ou_raise(vm, E_TYPE, "%.*s() takes no keyword arguments", len, s->text);
     else
@@ -298,22 +283,17 @@ static bool bind_keyword(VM *vm, const Sig *s, Value key, Value v, int n, Value 
     return false;
 }
 
-bool ou_sig_bind(VM *vm, const Sig *s, const Value *args, int n, Tuple *kwnames, Value *out)
-{
+bool ou_sig_bind(VM *vm, const Sig *s, const Value *args, int n, Tuple *kwnames, Value *out) {
     int nkw = kwnames ? (int)kwnames->n : 0;
-    for (int i = 0; i < s->n; i++)
-        out[i] = V_NULL;
-    if (n > s->npos && s->star < 0)
-        return too_many(vm, s, n, nkw);
-    if (s->star >= 0 && (out[s->star] = ou_tuple_of(vm, args + s->npos, n > s->npos ? (size_t)(n - s->npos) : 0)) == V_NULL)
+    for (int i = 0; i < s->n; i++) out[i] = V_NULL;
+    if (n > s->npos && s->star < 0) return too_many(vm, s, n, nkw);
+    if (s->star >= 0 &&
+        (out[s->star] = ou_tuple_of(vm, args + s->npos, n > s->npos ? (size_t)(n - s->npos) : 0)) == V_NULL)
         return false;
-    if (s->starstar >= 0 && (out[s->starstar] = ou_dict_new(vm)) == V_NULL)
-        goto fail;
-    for (int i = 0; i < n && i < s->npos; i++)
-        out[i] = args[i];
+    if (s->starstar >= 0 && (out[s->starstar] = ou_dict_new(vm)) == V_NULL) goto fail;
+    for (int i = 0; i < n && i < s->npos; i++) out[i] = args[i];
     for (int i = 0; i < nkw; i++)
-        if (!bind_keyword(vm, s, kwnames->items[i], args[n + i], n, out))
-            goto fail;
+        if (!bind_keyword(vm, s, kwnames->items[i], args[n + i], n, out)) goto fail;
     for (int i = 0; i < s->n; i++)
         if (out[i] == V_NULL && s->required[i]) {
             missing_error(vm, s, i, n);
@@ -325,16 +305,14 @@ fail:
     return false;
 }
 
-static const Sig *table_sig(VM *vm, const char *text)
-{
+static const Sig *table_sig(VM *vm, const char *text) {
     if (!vm->sigs && !(vm->sigs = ou_alloc0(&vm->heap, sizeof *vm->sigs))) {
         ou_raise_memory(vm);
         return NULL;
     }
     Sig **chain = &vm->sigs->chains[((uintptr_t)text >> 3) % TABLE];
     for (Sig *s = *chain; s; s = s->next)
-        if (s->text == text)
-            return s;
+        if (s->text == text) return s;
     Sig *s = ou_sig_parse(vm, text);
     if (s) {
         s->next = *chain;
@@ -343,23 +321,18 @@ static const Sig *table_sig(VM *vm, const char *text)
     return s;
 }
 
-bool ou_bind(VM *vm, const char *sig, const Value *args, int n, Tuple *kwnames, Value *out)
-{
+bool ou_bind(VM *vm, const char *sig, const Value *args, int n, Tuple *kwnames, Value *out) {
     const Sig *s = table_sig(vm, sig);
     return s && ou_sig_bind(vm, s, args, n, kwnames, out);
 }
 
-void ou_bind_done(VM *vm, const char *sig, Value *out)
-{
+void ou_bind_done(VM *vm, const char *sig, Value *out) {
     const Sig *s = table_sig(vm, sig);
-    if (s)
-        ou_sig_done(vm, s, out);
+    if (s) ou_sig_done(vm, s, out);
 }
 
-void ou_sigs_fini(VM *vm)
-{
-    if (!vm->sigs)
-        return;
+void ou_sigs_fini(VM *vm) {
+    if (!vm->sigs) return;
     for (int i = 0; i < TABLE; i++)
         while (vm->sigs->chains[i]) {
             Sig *s = vm->sigs->chains[i];
@@ -370,26 +343,23 @@ void ou_sigs_fini(VM *vm)
     vm->sigs = NULL;
 }
 
-/* ---- calling natives ------------------------------------------------------------------------------------------------------------------ */
+/* ---- calling natives --------------------------------------------------------------------------------- */
 
 /* "list.append", "math.sin", "len": how CPython names a built-in function in messages. */
-static Value who_is(VM *vm, const Native *nat, Value self)
-{
+static Value who_is(VM *vm, const Native *nat, Value self) {
     int len = nat->name_len;
     if (nat->owner && self != V_NULL && ou_is_a(vm, self, T_TYPE))
         return ou_str_format(vm, "%U.%.*s", v_of(((Type *)v_obj(self))->qualname), len, nat->def->sig);
-    if (nat->owner)
-        return ou_str_format(vm, "%U.%.*s", v_of(nat->owner->qualname), len, nat->def->sig);
-    if (nat->module != V_NULL && is_exact(nat->module, T_STR) && !ou_str_eq_c(as_str(nat->module), "builtins"))
+    if (nat->owner) return ou_str_format(vm, "%U.%.*s", v_of(nat->owner->qualname), len, nat->def->sig);
+    if (nat->module != V_NULL && is_exact(nat->module, T_STR) &&
+        !ou_str_eq_c(as_str(nat->module), "builtins"))
         return ou_str_format(vm, "%U.%.*s", nat->module, len, nat->def->sig);
     return ou_str_new(vm, nat->def->sig, (size_t)len);
 }
 
-static Value simple_error(VM *vm, const Native *nat, Value self, int n, bool keywords)
-{
+static Value simple_error(VM *vm, const Native *nat, Value self, int n, bool keywords) {
     Value who = who_is(vm, nat, self);
-    if (who == V_NULL)
-        return V_NULL;
+    if (who == V_NULL) return V_NULL;
     if (keywords)
         ou_raise(vm, E_TYPE, "%U() takes no keyword arguments", who);
     else
@@ -398,27 +368,20 @@ static Value simple_error(VM *vm, const Native *nat, Value self, int n, bool key
     return V_NULL;
 }
 
-Value ou_native_invoke(VM *vm, Native *nat, Value self, const Value *args, int n, Tuple *kwnames)
-{
+Value ou_native_invoke(VM *vm, Native *nat, Value self, const Value *args, int n, Tuple *kwnames) {
     Value buf[PARAMS_MAX + 1];
     int shift = self != V_NULL;
     buf[0] = self;
     if (nat->simple) {
-        if (kwnames && kwnames->n)
-            return simple_error(vm, nat, self, n, true);
-        if (n < nat->min || n > nat->max)
-            return simple_error(vm, nat, self, n, false);
-        if (!shift)
-            return nat->def->fn(vm, args, n);
-        for (int i = 0; i < n; i++)
-            buf[i + 1] = args[i];
+        if (kwnames && kwnames->n) return simple_error(vm, nat, self, n, true);
+        if (n < nat->min || n > nat->max) return simple_error(vm, nat, self, n, false);
+        if (!shift) return nat->def->fn(vm, args, n);
+        for (int i = 0; i < n; i++) buf[i + 1] = args[i];
         return nat->def->fn(vm, buf, n + 1);
     }
-    if (!nat->sig && !(nat->sig = ou_sig_parse(vm, nat->def->sig)))
-        return V_NULL;
+    if (!nat->sig && !(nat->sig = ou_sig_parse(vm, nat->def->sig))) return V_NULL;
     const Sig *s = nat->sig;
-    if (!ou_sig_bind(vm, s, args, n, kwnames, buf + shift))
-        return V_NULL;
+    if (!ou_sig_bind(vm, s, args, n, kwnames, buf + shift)) return V_NULL;
     Value r = nat->def->fn(vm, buf, s->n + shift);
     ou_sig_done(vm, s, buf + shift);
     return r;

@@ -1,25 +1,34 @@
 /* The cycle collector. Entry points: ou_gc_collect, ou_gc_maybe, ou_gc_track.
- * Two lists: young objects are examined when there are many of them, everything when the old ones have grown by a quarter.
- * While a collection examines a set of objects, GcHead.prev holds the count of references from outside of the set, then
- * the link of the list of objects still to be walked: no recursion and no memory is needed. Bit 3 marks what was reached. */
+ * Two lists: young objects are examined when there are many of them, everything when the old ones have grown
+ * by a quarter. While a collection examines a set of objects, GcHead.prev holds the count of references from
+ * outside of the set, then the link of the list of objects still to be walked: no recursion and no memory is
+ * needed. Bit 3 marks what was reached. */
 #include "runtime/objects/errors.h"
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
 
-enum { REACHED = 8, COUNT_ONE = 16, KEEP = GC_HAS_WEAKREF | GC_FINALIZED, THRESHOLD = 10000, OLD_MIN = 20000,
-       TRIGGER_MAX = 500000 };
+enum {
+    REACHED = 8,
+    COUNT_ONE = 16,
+    KEEP = GC_HAS_WEAKREF | GC_FINALIZED,
+    THRESHOLD = 10000,
+    OLD_MIN = 20000,
+    TRIGGER_MAX = 500000
+};
 
-static void head_init(GcHead *h)
-{
+static void head_init(GcHead *h) {
     h->next = h;
     h->prev = (uintptr_t)h;
 }
 
-static GcHead *prev_of(const GcHead *g) { return (GcHead *)(g->prev & ~(uintptr_t)GC_FLAGS); }
-static void set_prev(GcHead *g, GcHead *p) { g->prev = (uintptr_t)p | (g->prev & GC_FLAGS); }
+static GcHead *prev_of(const GcHead *g) {
+    return (GcHead *)(g->prev & ~(uintptr_t)GC_FLAGS);
+}
+static void set_prev(GcHead *g, GcHead *p) {
+    g->prev = (uintptr_t)p | (g->prev & GC_FLAGS);
+}
 
-static void append(GcHead *head, GcHead *g)
-{
+static void append(GcHead *head, GcHead *g) {
     GcHead *last = prev_of(head);
     last->next = g;
     set_prev(g, last);
@@ -27,8 +36,7 @@ static void append(GcHead *head, GcHead *g)
     set_prev(head, g);
 }
 
-static void unlink_head(GcHead *g)
-{
+static void unlink_head(GcHead *g) {
     GcHead *p = prev_of(g);
     p->next = g->next;
     set_prev(g->next, p);
@@ -37,10 +45,8 @@ static void unlink_head(GcHead *g)
 }
 
 /* Moves everything of `from` to the end of `to`. */
-static void splice(GcHead *to, GcHead *from)
-{
-    if (from->next == from)
-        return;
+static void splice(GcHead *to, GcHead *from) {
+    if (from->next == from) return;
     GcHead *first = from->next, *last = prev_of(from), *end = prev_of(to);
     end->next = first;
     set_prev(first, end);
@@ -49,8 +55,7 @@ static void splice(GcHead *to, GcHead *from)
     head_init(from);
 }
 
-void ou_gc_init(VM *vm)
-{
+void ou_gc_init(VM *vm) {
     Gc *gc = &vm->gc;
     head_init(&gc->young);
     head_init(&gc->old);
@@ -59,83 +64,70 @@ void ou_gc_init(VM *vm)
     gc->callbacks = gc->garbage = V_NULL;
 }
 
-/* Which list an object is on is not recorded: the counts are a measure of growth, put right by each collection. */
-void ou_gc_track(VM *vm, Obj *o)
-{
+/* Which list an object is on is not recorded: the counts are a measure of growth, put right by each
+ * collection. */
+void ou_gc_track(VM *vm, Obj *o) {
     GcHead *g = gc_head(o);
-    if (g->next)
-        return;
+    if (g->next) return;
     Gc *gc = &vm->gc;
     append(&gc->young, g);
     if (++gc->young_count > gc->trigger || gc->stress)
-        if (gc->enabled && !gc->running)
-            ou_attention(vm, ATT_GC);
+        if (gc->enabled && !gc->running) ou_attention(vm, ATT_GC);
 }
 
-void ou_gc_untrack(VM *vm, Obj *o)
-{
+void ou_gc_untrack(VM *vm, Obj *o) {
     GcHead *g = gc_head(o);
-    if (!g->next)
-        return;
+    if (!g->next) return;
     unlink_head(g);
-    if (vm->gc.young_count)
-        vm->gc.young_count--;
+    if (vm->gc.young_count) vm->gc.young_count--;
 }
 
-/* ---- finding garbage ------------------------------------------------------------------------------------------------------ */
+/* ---- finding garbage --------------------------------------------------------------------------------- */
 
-static void traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
+static void traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
     Shape *s = vm->shapes[o->shape];
     Type *t = s->type;
-    if (t->slots.traverse)
-        t->slots.traverse(vm, o, visit, arg);
+    if (t->slots.traverse) t->slots.traverse(vm, o, visit, arg);
     if (t->tail) {
         Tail *tail = tail_of(t, o);
         uint32_t n = s->dict_mode ? t->nslots + 1 : s->nkeys;
-        for (uint32_t i = 0; tail->slots && i < n; i++)
-            ou_visit(vm, tail->slots[i], visit, arg);
+        for (uint32_t i = 0; tail->slots && i < n; i++) ou_visit(vm, tail->slots[i], visit, arg);
     }
-    if (t->id >= T_COUNT)
-        visit(vm, &t->h, arg);
+    if (t->id >= T_COUNT) visit(vm, &t->h, arg);
 }
 
-static bool is_gc(VM *vm, const Obj *o) { return (vm->shapes[o->shape]->type->flags & TF_GC) != 0; }
+static bool is_gc(VM *vm, const Obj *o) {
+    return (vm->shapes[o->shape]->type->flags & TF_GC) != 0;
+}
 
-static bool visit_subtract(VM *vm, Obj *o, void *arg)
-{
+static bool visit_subtract(VM *vm, Obj *o, void *arg) {
     (void)arg;
     if (is_gc(vm, o)) {
         GcHead *g = gc_head(o);
-        if ((g->prev & GC_COLLECTING) && g->prev >= COUNT_ONE)
-            g->prev -= COUNT_ONE;
+        if ((g->prev & GC_COLLECTING) && g->prev >= COUNT_ONE) g->prev -= COUNT_ONE;
     }
     return true;
 }
 
-static void push_reached(GcHead *g, GcHead **work)
-{
+static void push_reached(GcHead *g, GcHead **work) {
     g->prev = (g->prev & GC_FLAGS) | REACHED | (uintptr_t)*work;
     *work = g;
 }
 
-static bool visit_reach(VM *vm, Obj *o, void *arg)
-{
+static bool visit_reach(VM *vm, Obj *o, void *arg) {
     if (is_gc(vm, o)) {
         GcHead *g = gc_head(o);
-        if ((g->prev & (GC_COLLECTING | REACHED)) == GC_COLLECTING)
-            push_reached(g, arg);
+        if ((g->prev & (GC_COLLECTING | REACHED)) == GC_COLLECTING) push_reached(g, arg);
     }
     return true;
 }
 
-/* Splits `set`: what is referenced from outside, directly or not, goes to `alive`; the rest stays, marked GC_COLLECTING. */
-static void deduce(VM *vm, GcHead *set, GcHead *alive)
-{
+/* Splits `set`: what is referenced from outside, directly or not, goes to `alive`; the rest stays, marked
+ * GC_COLLECTING. */
+static void deduce(VM *vm, GcHead *set, GcHead *alive) {
     for (GcHead *g = set->next; g != set; g = g->next)
         g->prev = (uintptr_t)gc_obj(g)->refs * COUNT_ONE | GC_COLLECTING | (g->prev & KEEP);
-    for (GcHead *g = set->next; g != set; g = g->next)
-        traverse(vm, gc_obj(g), visit_subtract, NULL);
+    for (GcHead *g = set->next; g != set; g = g->next) traverse(vm, gc_obj(g), visit_subtract, NULL);
     GcHead *work = NULL;
     for (GcHead *g = set->next; g != set; g = g->next)
         if (!(g->prev & REACHED) && g->prev >= COUNT_ONE) {
@@ -162,20 +154,17 @@ static void deduce(VM *vm, GcHead *set, GcHead *alive)
     }
 }
 
-/* ---- disposing of it -------------------------------------------------------------------------------------------------------- */
+/* ---- disposing of it --------------------------------------------------------------------------------- */
 
-static void handle_weakrefs(VM *vm, GcHead *set)
-{
+static void handle_weakrefs(VM *vm, GcHead *set) {
     WeakRef *calls = NULL;
     for (GcHead *g = set->next; g != set; g = g->next)
-        if (g->prev & GC_HAS_WEAKREF)
-            ou_weakref_clear_for_gc(vm, gc_obj(g), &calls);
+        if (g->prev & GC_HAS_WEAKREF) ou_weakref_clear_for_gc(vm, gc_obj(g), &calls);
     ou_weakref_run_callbacks(vm, calls);
 }
 
 /* True: some finalizer ran, so objects may be alive again. */
-static bool run_finalizers(VM *vm, GcHead *set)
-{
+static bool run_finalizers(VM *vm, GcHead *set) {
     GcHead seen;
     bool any = false;
     head_init(&seen);
@@ -185,46 +174,40 @@ static bool run_finalizers(VM *vm, GcHead *set)
         Type *t = vm->shapes[o->shape]->type;
         unlink_head(g);
         append(&seen, g);
-        if (!t->slots.finalize || (g->prev & GC_FINALIZED))
-            continue;
+        if (!t->slots.finalize || (g->prev & GC_FINALIZED)) continue;
         g->prev |= GC_FINALIZED;
         any = true;
         o->refs++;
         t->slots.finalize(vm, o);
-        if (vm->exc != V_NULL)
-            ou_unraisable(vm, NULL, V_NONE);
+        if (vm->exc != V_NULL) ou_unraisable(vm, NULL, V_NONE);
         release(vm, v_of(o));
     }
     splice(set, &seen);
     return any;
 }
 
-static void clear_object(VM *vm, Obj *o)
-{
+static void clear_object(VM *vm, Obj *o) {
     Shape *s = vm->shapes[o->shape];
     Type *t = s->type;
-    if (t->slots.clear)
-        t->slots.clear(vm, o);
+    if (t->slots.clear) t->slots.clear(vm, o);
     s = vm->shapes[o->shape];
     if (t->tail) {
         Tail *tail = tail_of(t, o);
         uint32_t n = s->dict_mode ? t->nslots + 1 : s->nkeys;
-        for (uint32_t i = 0; tail->slots && i < n; i++)
-            set_owned(vm, &tail->slots[i], V_UNBOUND);
+        for (uint32_t i = 0; tail->slots && i < n; i++) set_owned(vm, &tail->slots[i], V_UNBOUND);
     }
 }
 
-static void delete_all(VM *vm, GcHead *set, GcHead *survivors)
-{
+static void delete_all(VM *vm, GcHead *set, GcHead *survivors) {
     while (set->next != set) {
         GcHead *g = set->next;
         Obj *o = gc_obj(g);
         g->prev &= ~(uintptr_t)GC_COLLECTING;
         o->refs++;
         clear_object(vm, o);
-        if (vm->exc != V_NULL)
-            ou_unraisable(vm, NULL, V_NONE);
-        if (o->refs > 1 && g->next && set->next == g) { /* still held, by something that goes later or not at all */
+        if (vm->exc != V_NULL) ou_unraisable(vm, NULL, V_NONE);
+        if (o->refs > 1 && g->next &&
+            set->next == g) { /* still held, by something that goes later or not at all */
             unlink_head(g);
             append(survivors, g);
         }
@@ -232,13 +215,12 @@ static void delete_all(VM *vm, GcHead *set, GcHead *survivors)
     }
 }
 
-static void call_callbacks(VM *vm, const char *phase, int generation, int64_t collected)
-{
+static void call_callbacks(VM *vm, const char *phase, int generation, int64_t collected) {
     Gc *gc = &vm->gc;
-    if (gc->callbacks == V_NULL || as_list(gc->callbacks)->n == 0)
-        return;
+    if (gc->callbacks == V_NULL || as_list(gc->callbacks)->n == 0) return;
     Value info = ou_dict_new(vm), name = ou_str_c(vm, phase);
-    if (info != V_NULL && name != V_NULL && ou_dict_set_c(vm, as_dict(info), "generation", v_smallint(generation)) &&
+    if (info != V_NULL && name != V_NULL &&
+        ou_dict_set_c(vm, as_dict(info), "generation", v_smallint(generation)) &&
         ou_dict_set_c(vm, as_dict(info), "collected", v_smallint(collected)) &&
         ou_dict_set_c(vm, as_dict(info), "uncollectable", v_smallint(0)))
         for (uint32_t i = 0; i < as_list(gc->callbacks)->n; i++) {
@@ -255,19 +237,15 @@ static void call_callbacks(VM *vm, const char *phase, int generation, int64_t co
     ou_exc_clear(vm);
 }
 
-static size_t list_len(const GcHead *head)
-{
+static size_t list_len(const GcHead *head) {
     size_t n = 0;
-    for (const GcHead *g = head->next; g != head; g = g->next)
-        n++;
+    for (const GcHead *g = head->next; g != head; g = g->next) n++;
     return n;
 }
 
-int64_t ou_gc_collect(VM *vm, int generation)
-{
+int64_t ou_gc_collect(VM *vm, int generation) {
     Gc *gc = &vm->gc;
-    if (gc->running)
-        return 0;
+    if (gc->running) return 0;
     gc->running = true;
     Value exc = vm->exc;
     vm->exc = V_NULL;
@@ -277,8 +255,7 @@ int64_t ou_gc_collect(VM *vm, int generation)
     head_init(&set);
     head_init(&alive);
     splice(&set, &gc->young);
-    if (generation >= 2)
-        splice(&set, &gc->old);
+    if (generation >= 2) splice(&set, &gc->old);
     deduce(vm, &set, &alive);
     size_t survivors = list_len(&alive);
     splice(&gc->old, &alive);
@@ -296,8 +273,7 @@ int64_t ou_gc_collect(VM *vm, int generation)
         splice(&gc->old, &alive);
     }
     gc->old_count = generation >= 2 ? survivors : gc->old_count + survivors;
-    if (generation >= 2)
-        gc->old_at_last_full = survivors;
+    if (generation >= 2) gc->old_at_last_full = survivors;
     int g = generation > 2 ? 2 : generation;
     gc->collections[g]++;
     gc->collected[g] += (uint64_t)found;
@@ -307,24 +283,20 @@ int64_t ou_gc_collect(VM *vm, int generation)
     return found;
 }
 
-void ou_gc_maybe(VM *vm)
-{
+void ou_gc_maybe(VM *vm) {
     Gc *gc = &vm->gc;
-    if (!gc->enabled || gc->running)
-        return;
+    if (!gc->enabled || gc->running) return;
     if (gc->stress) {
         ou_gc_collect(vm, 2);
         return;
     }
-    if (gc->young_count <= gc->trigger)
-        return;
+    if (gc->young_count <= gc->trigger) return;
     bool full = gc->old_count > OLD_MIN && gc->old_count > 2 * gc->old_at_last_full;
     size_t young = gc->young_count;
     int64_t found = ou_gc_collect(vm, full ? 2 : 0);
     /* A program that builds much and drops it without cycles should not pay for looking again and again. */
     if (found >= 0 && (uint64_t)found * 32 < young) {
-        if (gc->trigger < TRIGGER_MAX)
-            gc->trigger *= 2;
+        if (gc->trigger < TRIGGER_MAX) gc->trigger *= 2;
     } else if (gc->trigger / 2 >= gc->threshold) {
         gc->trigger /= 2;
     }

@@ -1,7 +1,7 @@
-/* The life of a VM: boot in the order of dependencies, teardown in the reverse order, until no object is left.
- * Entry points: ou_vm_new, ou_vm_free, ou_vm_free_report.
- * Teardown first lets scripts end (atexit, finalizers of what the modules hold) while everything still works, then takes the
- * library away, then the types, then the strings. What objects_alive says at the very end is the leak report. */
+/* The life of a VM: boot in the order of dependencies, teardown in the reverse order, until no object is
+ * left. Entry points: ou_vm_new, ou_vm_free, ou_vm_free_report. Teardown first lets scripts end (atexit,
+ * finalizers of what the modules hold) while everything still works, then takes the library away, then the
+ * types, then the strings. What objects_alive says at the very end is the leak report. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,34 +14,27 @@
 #include "runtime/objects/weakref.h"
 #include "vm/call.h"
 
-static uint32_t random_seed(const VM *vm)
-{
+static uint32_t random_seed(const VM *vm) {
     uint32_t seed = 0;
-    if (getentropy(&seed, sizeof seed) != 0)
-        seed = (uint32_t)time(NULL) ^ (uint32_t)((uintptr_t)vm >> 4);
+    if (getentropy(&seed, sizeof seed) != 0) seed = (uint32_t)time(NULL) ^ (uint32_t)((uintptr_t)vm >> 4);
     return seed;
 }
 
 /* The VM itself comes from the host's allocator and is not counted as script memory. */
-static VM *vm_memory(HeapAllocFn fn, void *ud)
-{
+static VM *vm_memory(HeapAllocFn fn, void *ud) {
     VM *vm = fn ? fn(ud, NULL, 0, sizeof *vm) : malloc(sizeof *vm);
-    if (vm)
-        memset(vm, 0, sizeof *vm);
+    if (vm) memset(vm, 0, sizeof *vm);
     return vm;
 }
-static void vm_memory_free(VM *vm)
-{
+static void vm_memory_free(VM *vm) {
     HeapAllocFn fn = vm->heap.fn;
     void *ud = vm->heap.ud;
     fn(ud, vm, sizeof *vm, 0);
 }
 
-VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps)
-{
+VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps) {
     VM *vm = vm_memory(fn, ud);
-    if (!vm)
-        return NULL;
+    if (!vm) return NULL;
     ou_heap_init(&vm->heap, fn, ud);
     vm->caps = caps;
     vm->seed = random_seed(vm);
@@ -55,25 +48,21 @@ VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps)
     return vm;
 }
 
-/* ---- teardown --------------------------------------------------------------------------------------------------------------- */
+/* ---- teardown ---------------------------------------------------------------------------------------- */
 
-static void drop(VM *vm, Value *place)
-{
+static void drop(VM *vm, Value *place) {
     Value v = *place;
     *place = V_NULL;
     xrelease(vm, v);
 }
 
-static void drop_dict(VM *vm, Dict **place)
-{
+static void drop_dict(VM *vm, Dict **place) {
     Dict *d = *place;
     *place = NULL;
-    if (d)
-        obj_release(vm, d);
+    if (d) obj_release(vm, d);
 }
 
-static void drop_thread(VM *vm, ThreadState *t)
-{
+static void drop_thread(VM *vm, ThreadState *t) {
     Loop *loop = t->running_loop;
     t->running_loop = NULL;
     xrelease(vm, v_of(loop));
@@ -85,47 +74,41 @@ static void drop_thread(VM *vm, ThreadState *t)
     set_owned(vm, &t->asyncgen_finalizer, V_NONE);
 }
 
-/* Values in a module's namespace become None, those with an underscore first: destructors of the others may need them least. */
-static void empty_namespace(VM *vm, Dict *d)
-{
+/* Values in a module's namespace become None, those with an underscore first: destructors of the others may
+ * need them least. */
+static void empty_namespace(VM *vm, Dict *d) {
     for (int pass = 0; pass < 2; pass++) {
         uint32_t pos = 0;
         Value key, v;
         while (ou_dict_next(d, &pos, &key, &v)) {
-            if (v == V_NONE || !is_exact(key, T_STR))
-                continue;
+            if (v == V_NONE || !is_exact(key, T_STR)) continue;
             const char *s = as_str(key)->data;
             bool under = s[0] == '_' && s[1] != '_';
             if (under == (pass == 0) && strcmp(s, "__builtins__") != 0) {
                 retain(key);
-                if (!ou_dict_set(vm, d, key, V_NONE))
-                    ou_exc_clear(vm);
+                if (!ou_dict_set(vm, d, key, V_NONE)) ou_exc_clear(vm);
                 release(vm, key);
             }
         }
     }
 }
 
-static bool is_core(VM *vm, Value module)
-{
+static bool is_core(VM *vm, Value module) {
     Dict *d = is_obj(module) && ou_is_a(vm, module, T_MODULE) ? ((Module *)v_obj(module))->dict : NULL;
     return d && (d == vm->sysdict || d == vm->builtins);
 }
 
-/* Modules go as CPython's do: first the references to them, so that whole modules are freed in one piece; those that something
- * still holds lose their contents, the newest first. */
-static void drop_modules(VM *vm)
-{
-    if (!vm->modules)
-        return;
+/* Modules go as CPython's do: first the references to them, so that whole modules are freed in one piece;
+ * those that something still holds lose their contents, the newest first. */
+static void drop_modules(VM *vm) {
+    if (!vm->modules) return;
     Value list = ou_list_new(vm, vm->modules->n);
     uint32_t pos = 0;
     Value key, v;
     while (list != V_NULL && ou_dict_next(vm->modules, &pos, &key, &v))
         if (ou_is_a(vm, v, T_MODULE) && !is_core(vm, v)) {
             Value ref = ou_weakref_new(vm, v, V_NULL);
-            if (ref == V_NULL || !ou_list_append_take(vm, as_list(list), ref))
-                break;
+            if (ref == V_NULL || !ou_list_append_take(vm, as_list(list), ref)) break;
         }
     ou_exc_clear(vm);
     if (vm->main_module != V_NULL && ou_is_a(vm, vm->main_module, T_MODULE))
@@ -133,18 +116,15 @@ static void drop_modules(VM *vm)
     drop(vm, &vm->main_module);
     pos = 0;
     while (ou_dict_next(vm->modules, &pos, &key, &v)) {
-        if (is_core(vm, v))
-            continue;
+        if (is_core(vm, v)) continue;
         retain(key);
-        if (!ou_dict_set(vm, vm->modules, key, V_NONE))
-            ou_exc_clear(vm);
+        if (!ou_dict_set(vm, vm->modules, key, V_NONE)) ou_exc_clear(vm);
         release(vm, key);
     }
     ou_gc_collect(vm, 2);
     for (uint32_t i = list == V_NULL ? 0 : as_list(list)->n; i-- > 0;) {
         Value m = ou_weakref_get(vm, as_list(list)->items[i]);
-        if (m != V_NONE)
-            empty_namespace(vm, ((Module *)v_obj(m))->dict);
+        if (m != V_NONE) empty_namespace(vm, ((Module *)v_obj(m))->dict);
         release(vm, m);
     }
     xrelease(vm, list);
@@ -152,16 +132,14 @@ static void drop_modules(VM *vm)
 }
 
 /* The MemoryError that exists from the start remembers its last use. */
-static void forget_memory_error(VM *vm)
-{
+static void forget_memory_error(VM *vm) {
     Exc *e = as_exc(vm->memory_error);
     set_owned(vm, &e->traceback, V_NONE);
     set_owned(vm, &e->context, V_NONE);
     set_owned(vm, &e->cause, V_NONE);
 }
 
-static void drop_library(VM *vm)
-{
+static void drop_library(VM *vm) {
     ou_exc_clear(vm);
     forget_memory_error(vm);
     drop_modules(vm);
@@ -169,10 +147,8 @@ static void drop_library(VM *vm)
     vm->finalizing = true;
     ou_exc_clear(vm);
     set_owned(vm, &vm->handled, V_NONE);
-    for (ThreadState *t = vm->threads; t; t = t->next)
-        drop_thread(vm, t);
-    if (vm->modules)
-        ou_dict_clear(vm, vm->modules);
+    for (ThreadState *t = vm->threads; t; t = t->next) drop_thread(vm, t);
+    if (vm->modules) ou_dict_clear(vm, vm->modules);
     ou_module_records_free(vm);
     drop(vm, &vm->gc.callbacks);
     drop(vm, &vm->gc.garbage);
@@ -180,63 +156,56 @@ static void drop_library(VM *vm)
     drop(vm, &vm->argv);
     drop(vm, &vm->path);
     drop(vm, &vm->interrupt_exc);
-    if (vm->sysdict)
-        ou_dict_clear(vm, vm->sysdict);
+    if (vm->sysdict) ou_dict_clear(vm, vm->sysdict);
     ou_gc_collect(vm, 2);
-    if (vm->builtins)
-        ou_dict_clear(vm, vm->builtins);
+    if (vm->builtins) ou_dict_clear(vm, vm->builtins);
     drop_dict(vm, &vm->modules);
     drop_dict(vm, &vm->sysdict);
     drop_dict(vm, &vm->builtins);
     Type *spec = vm->module_spec;
     vm->module_spec = NULL;
-    if (spec)
-        obj_release(vm, spec);
+    if (spec) obj_release(vm, spec);
     ou_exc_clear(vm);
     ou_method_cache_clear(vm);
     while (ou_gc_collect(vm, 2) > 0) {
     }
 }
 
-static void report_tracked(VM *vm)
-{
+static void report_tracked(VM *vm) {
     uint64_t *count = ou_alloc0(&vm->heap, vm->nshapes * sizeof *count);
     GcHead *heads[2] = {&vm->gc.young, &vm->gc.old};
-    if (!count)
-        return;
+    if (!count) return;
     for (int i = 0; i < 2; i++)
-        for (GcHead *g = heads[i]->next; g && g != heads[i]; g = g->next)
-            count[gc_obj(g)->shape]++;
+        for (GcHead *g = heads[i]->next; g && g != heads[i]; g = g->next) count[gc_obj(g)->shape]++;
     for (uint32_t i = 0; i < vm->nshapes; i++)
         if (count[i] && vm->shapes[i]) {
             Type *t = vm->shapes[i]->type;
-            fprintf(stderr, "leak: %llu x %s\n", (unsigned long long)count[i], t->def ? t->def->name : t->name ? t->name->data : "?");
+            fprintf(stderr, "leak: %llu x %s\n", (unsigned long long)count[i],
+                    t->def    ? t->def->name
+                    : t->name ? t->name->data
+                              : "?");
         }
     ou_free(&vm->heap, count, vm->nshapes * sizeof *count);
 }
 
-void ou_vm_free_report(VM *vm, VmLeaks *out)
-{
+void ou_vm_free_report(VM *vm, VmLeaks *out) {
     VmLeaks leaks = {0};
     bool booted = vm->types[T_OBJECT] && vm->memory_error != V_NULL;
-    if (vm->thread)
-        ou_exc_clear(vm);
-    if (booted)
-        ou_library_fini(vm);
+    if (vm->thread) ou_exc_clear(vm);
+    if (booted) ou_library_fini(vm);
     if (booted) {
-        /* The shared MemoryError may remember where it was raised last; what that keeps alive has to meet the last collection. */
+        /* The shared MemoryError may remember where it was raised last; what that keeps alive has to meet the
+         * last collection. */
         set_owned(vm, &as_exc(vm->memory_error)->traceback, V_NONE);
         set_owned(vm, &as_exc(vm->memory_error)->context, V_NONE);
         drop_library(vm);
     }
     drop(vm, &vm->memory_error);
-    if (vm->verbose_leaks)
-        report_tracked(vm);
+    if (vm->verbose_leaks) report_tracked(vm);
     for (int i = 0; i < N_COUNT; i++) {
         Str *s = vm->names[i];
         vm->names[i] = NULL;
-        if (s)
-            obj_release(vm, s);
+        if (s) obj_release(vm, s);
     }
     if (vm->shapes) {
         ou_types_clear(vm);
@@ -247,16 +216,16 @@ void ou_vm_free_report(VM *vm, VmLeaks *out)
     }
     ou_weakrefs_fini(vm);
     ou_sigs_fini(vm);
-    if (vm->shapes)
-        ou_types_fini(vm); /* the names in the shapes go last */
+    if (vm->shapes) ou_types_fini(vm); /* the names in the shapes go last */
     ou_intern_fini(vm);
     leaks.objects = vm->objects_alive;
     ou_eval_fini(vm);
     leaks.bytes = vm->heap.used;
-    if (out)
-        *out = leaks;
+    if (out) *out = leaks;
     ou_heap_fini(&vm->heap);
     vm_memory_free(vm);
 }
 
-void ou_vm_free(VM *vm) { ou_vm_free_report(vm, NULL); }
+void ou_vm_free(VM *vm) {
+    ou_vm_free_report(vm, NULL);
+}

@@ -18,13 +18,16 @@ typedef struct Union {
     Value params;
 } Union;
 
-static Alias *as_alias(Value v) { return (Alias *)v_obj(v); }
-static Union *as_union(Value v) { return (Union *)v_obj(v); }
+static Alias *as_alias(Value v) {
+    return (Alias *)v_obj(v);
+}
+static Union *as_union(Value v) {
+    return (Union *)v_obj(v);
+}
 
-/* ---- shared: texts and parameters ------------------------------------------------------------------------------------------------- */
+/* ---- shared: texts and parameters -------------------------------------------------------------------- */
 
-static bool put_item(VM *vm, StrBuf *b, Value v)
-{
+static bool put_item(VM *vm, StrBuf *b, Value v) {
     if (v == V_ELLIPSIS) {
         ou_sb_puts(b, "...");
         return true;
@@ -36,18 +39,15 @@ static bool put_item(VM *vm, StrBuf *b, Value v)
     if (is_exact(v, T_LIST)) { /* Callable[[int], str] */
         ou_sb_putc(b, '[');
         for (uint32_t i = 0; i < as_list(v)->n; i++) {
-            if (i)
-                ou_sb_puts(b, ", ");
-            if (!put_item(vm, b, as_list(v)->items[i]))
-                return false;
+            if (i) ou_sb_puts(b, ", ");
+            if (!put_item(vm, b, as_list(v)->items[i])) return false;
         }
         ou_sb_putc(b, ']');
         return true;
     }
     if (ou_is_a(vm, v, T_TYPE)) {
         Value d = ou_type_display(vm, (Type *)v_obj(v));
-        if (d == V_NULL)
-            return false;
+        if (d == V_NULL) return false;
         ou_sb_str(b, d);
         release(vm, d);
         return true;
@@ -55,8 +55,7 @@ static bool put_item(VM *vm, StrBuf *b, Value v)
     return ou_sb_repr(b, v);
 }
 
-static Value attr_opt(VM *vm, Value v, const char *name)
-{
+static Value attr_opt(VM *vm, Value v, const char *name) {
     Str *s = ou_intern_c(vm, name);
     bool missing;
     Value r = s ? ou_getattr_opt(vm, v, s, &missing) : V_NULL;
@@ -64,72 +63,60 @@ static Value attr_opt(VM *vm, Value v, const char *name)
     return r;
 }
 
-static bool add_once(VM *vm, List *l, Value v)
-{
+static bool add_once(VM *vm, List *l, Value v) {
     for (uint32_t i = 0; i < l->n; i++)
-        if (l->items[i] == v)
-            return true;
+        if (l->items[i] == v) return true;
     return ou_list_append(vm, l, v);
 }
 
-static bool collect(VM *vm, List *out, const Value *items, uint32_t n)
-{
+static bool collect(VM *vm, List *out, const Value *items, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         Value v = items[i];
-        if (!is_obj(v) || ou_is_a(vm, v, T_TYPE))
-            continue;
+        if (!is_obj(v) || ou_is_a(vm, v, T_TYPE)) continue;
         if (is_exact(v, T_TUPLE) || is_exact(v, T_LIST)) {
             bool ok = is_exact(v, T_TUPLE) ? collect(vm, out, as_tuple(v)->items, as_tuple(v)->n)
                                            : collect(vm, out, as_list(v)->items, as_list(v)->n);
-            if (!ok)
-                return false;
+            if (!ok) return false;
             continue;
         }
         Value subst = attr_opt(vm, v, "__typing_subst__");
         if (subst != V_NULL) {
             release(vm, subst);
-            if (!add_once(vm, out, v))
-                return false;
+            if (!add_once(vm, out, v)) return false;
             continue;
         }
-        if (vm->exc != V_NULL)
-            return false;
+        if (vm->exc != V_NULL) return false;
         Value params = attr_opt(vm, v, "__parameters__");
         if (params == V_NULL) {
-            if (vm->exc != V_NULL)
-                return false;
+            if (vm->exc != V_NULL) return false;
             continue;
         }
         bool ok = true;
         for (uint32_t k = 0; ok && is_exact(params, T_TUPLE) && k < as_tuple(params)->n; k++)
             ok = add_once(vm, out, as_tuple(params)->items[k]);
         release(vm, params);
-        if (!ok)
-            return false;
+        if (!ok) return false;
     }
     return true;
 }
 
-static Value parameters_of(VM *vm, Tuple *args)
-{
+static Value parameters_of(VM *vm, Tuple *args) {
     Value list = ou_list_new(vm, 0);
-    if (list == V_NULL)
-        return V_NULL;
-    Value t = collect(vm, as_list(list), args->items, args->n) ? ou_tuple_of(vm, as_list(list)->items, as_list(list)->n) : V_NULL;
+    if (list == V_NULL) return V_NULL;
+    Value t = collect(vm, as_list(list), args->items, args->n)
+                  ? ou_tuple_of(vm, as_list(list)->items, as_list(list)->n)
+                  : V_NULL;
     release(vm, list);
     return t;
 }
 
-static int64_t index_in(Tuple *t, Value v)
-{
+static int64_t index_in(Tuple *t, Value v) {
     for (uint32_t i = 0; i < t->n; i++)
-        if (t->items[i] == v)
-            return i;
+        if (t->items[i] == v) return i;
     return -1;
 }
 
-static bool extend_from(VM *vm, List *out, Value tuple)
-{
+static bool extend_from(VM *vm, List *out, Value tuple) {
     bool ok = true;
     for (uint32_t i = 0; ok && i < as_tuple(tuple)->n; i++)
         ok = ou_list_append(vm, out, as_tuple(tuple)->items[i]);
@@ -137,16 +124,15 @@ static bool extend_from(VM *vm, List *out, Value tuple)
 }
 
 /* One argument with the parameters replaced by items, appended to out. */
-static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *items)
-{
-    if (!is_obj(arg) || ou_is_a(vm, arg, T_TYPE))
-        return ou_list_append(vm, out, arg);
+static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *items) {
+    if (!is_obj(arg) || ou_is_a(vm, arg, T_TYPE)) return ou_list_append(vm, out, arg);
     if (is_exact(arg, T_TUPLE) || is_exact(arg, T_LIST)) {
         Value inner = ou_list_new(vm, 0);
         bool ok = inner != V_NULL, tup = is_exact(arg, T_TUPLE);
         uint32_t n = tup ? as_tuple(arg)->n : as_list(arg)->n;
         for (uint32_t i = 0; ok && i < n; i++)
-            ok = substitute_one(vm, as_list(inner), tup ? as_tuple(arg)->items[i] : as_list(arg)->items[i], params, items);
+            ok = substitute_one(vm, as_list(inner), tup ? as_tuple(arg)->items[i] : as_list(arg)->items[i],
+                                params, items);
         if (ok && tup) {
             Value t = ou_tuple_from(vm, inner);
             ok = t != V_NULL && ou_list_append_take(vm, out, t);
@@ -159,12 +145,10 @@ static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *i
     int64_t at = index_in(params, arg);
     if (at >= 0) {
         Value f = attr_opt(vm, arg, "__typing_subst__");
-        if (f == V_NULL)
-            return false;
+        if (f == V_NULL) return false;
         Value r = ou_call1(vm, f, items->items[at]);
         release(vm, f);
-        if (r == V_NULL)
-            return false;
+        if (r == V_NULL) return false;
         if (is_exact(arg, T_TYPEVARTUPLE) && is_exact(r, T_TUPLE)) {
             bool ok = extend_from(vm, out, r);
             release(vm, r);
@@ -173,8 +157,7 @@ static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *i
         return ou_list_append_take(vm, out, r);
     }
     Value sub = attr_opt(vm, arg, "__parameters__");
-    if (sub == V_NULL && vm->exc != V_NULL)
-        return false;
+    if (sub == V_NULL && vm->exc != V_NULL) return false;
     if (sub == V_NULL || !is_exact(sub, T_TUPLE) || as_tuple(sub)->n == 0) {
         xrelease(vm, sub);
         return ou_list_append(vm, out, arg);
@@ -194,8 +177,7 @@ static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *i
     xrelease(vm, list);
     Value r = key == V_NULL ? V_NULL : ou_getitem(vm, arg, key);
     xrelease(vm, key);
-    if (r == V_NULL)
-        return false;
+    if (r == V_NULL) return false;
     if (is_exact(r, T_TUPLE)) { /* *Ts */
         ok = extend_from(vm, out, r);
         release(vm, r);
@@ -204,9 +186,9 @@ static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *i
     return ou_list_append_take(vm, out, r);
 }
 
-/* The items for params, checked: a TypeVarTuple takes what the others leave; defaults fill up. A tuple, owned. */
-static Value prepare_items(VM *vm, Value self, Tuple *params, Value key)
-{
+/* The items for params, checked: a TypeVarTuple takes what the others leave; defaults fill up. A tuple,
+ * owned. */
+static Value prepare_items(VM *vm, Value self, Tuple *params, Value key) {
     Value items = is_exact(key, T_TUPLE) ? retain(key) : ou_tuple_of(vm, &key, 1);
     for (uint32_t i = 0; items != V_NULL && i < params->n; i++) {
         Value f = attr_opt(vm, params->items[i], "__typing_prepare_subst__");
@@ -227,12 +209,11 @@ static Value prepare_items(VM *vm, Value self, Tuple *params, Value key)
             items = t;
         }
     }
-    if (items == V_NULL)
-        return V_NULL;
+    if (items == V_NULL) return V_NULL;
     uint32_t n = as_tuple(items)->n;
     if (n != params->n) {
-        ou_raise(vm, E_TYPE, "Too %s arguments for %R; actual %d, expected %d", n > params->n ? "many" : "few", self, (int)n,
-                 (int)params->n);
+        ou_raise(vm, E_TYPE, "Too %s arguments for %R; actual %d, expected %d",
+                 n > params->n ? "many" : "few", self, (int)n, (int)params->n);
         release(vm, items);
         return V_NULL;
     }
@@ -240,13 +221,10 @@ static Value prepare_items(VM *vm, Value self, Tuple *params, Value key)
 }
 
 /* The arguments of self[key], a list. */
-static Value substitute(VM *vm, Value self, Tuple *args, Tuple *params, Value key)
-{
-    if (params->n == 0)
-        return ou_raise(vm, E_TYPE, "%R is not a generic class", self);
+static Value substitute(VM *vm, Value self, Tuple *args, Tuple *params, Value key) {
+    if (params->n == 0) return ou_raise(vm, E_TYPE, "%R is not a generic class", self);
     Value items = prepare_items(vm, self, params, key);
-    if (items == V_NULL)
-        return V_NULL;
+    if (items == V_NULL) return V_NULL;
     Value out = ou_list_new(vm, args->n);
     bool ok = out != V_NULL;
     for (uint32_t i = 0; ok && i < args->n; i++)
@@ -259,13 +237,11 @@ static Value substitute(VM *vm, Value self, Tuple *args, Tuple *params, Value ke
     return out;
 }
 
-/* ---- generic aliases ---------------------------------------------------------------------------------------------------------------- */
+/* ---- generic aliases --------------------------------------------------------------------------------- */
 
-static Value alias_make(VM *vm, Type *cls, Value origin, Value args, bool starred)
-{
+static Value alias_make(VM *vm, Type *cls, Value origin, Value args, bool starred) {
     Alias *a = ou_new(vm, cls, 0);
-    if (!a)
-        return V_NULL;
+    if (!a) return V_NULL;
     a->origin = retain(origin);
     a->args = is_exact(args, T_TUPLE) ? retain(args) : ou_tuple_of(vm, &args, 1);
     a->starred = starred;
@@ -276,35 +252,29 @@ static Value alias_make(VM *vm, Type *cls, Value origin, Value args, bool starre
     return v_of(a);
 }
 
-Value ou_generic_alias_new(VM *vm, Value origin, Value args)
-{
+Value ou_generic_alias_new(VM *vm, Value origin, Value args) {
     return alias_make(vm, vm->types[T_GENERIC_ALIAS], origin, args, false);
 }
 
-static void alias_dealloc(VM *vm, Obj *o)
-{
+static void alias_dealloc(VM *vm, Obj *o) {
     Alias *a = (Alias *)o;
     xrelease(vm, a->origin);
     xrelease(vm, a->args);
     xrelease(vm, a->params);
     ou_finish_dealloc(vm, o, 0);
 }
-static void alias_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
+static void alias_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
     Alias *a = (Alias *)o;
     ou_visit(vm, a->origin, visit, arg);
     ou_visit(vm, a->args, visit, arg);
     ou_visit(vm, a->params, visit, arg);
 }
-static Value alias_new(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
-    if (!ou_no_kw(vm, "GenericAlias", kwnames) || !ou_arg_count(vm, "GenericAlias", n, 2, 2))
-        return V_NULL;
+static Value alias_new(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
+    if (!ou_no_kw(vm, "GenericAlias", kwnames) || !ou_arg_count(vm, "GenericAlias", n, 2, 2)) return V_NULL;
     return alias_make(vm, cls, args[0], args[1], false);
 }
 /* The constructor takes the arguments that __new__ took. */
-static int alias_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
-{
+static int alias_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
     (void)vm;
     (void)self;
     (void)args;
@@ -312,22 +282,18 @@ static int alias_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnam
     (void)kwnames;
     return 0;
 }
-static Value alias_repr(VM *vm, Value self)
-{
+static Value alias_repr(VM *vm, Value self) {
     StrBuf b;
     ou_sb_init(&b, vm);
-    if (as_alias(self)->starred)
-        ou_sb_putc(&b, '*');
+    if (as_alias(self)->starred) ou_sb_putc(&b, '*');
     bool ok = put_item(vm, &b, as_alias(self)->origin);
     ou_sb_putc(&b, '[');
     Tuple *args = as_tuple(as_alias(self)->args);
     for (uint32_t i = 0; ok && i < args->n; i++) {
-        if (i)
-            ou_sb_puts(&b, ", ");
+        if (i) ou_sb_puts(&b, ", ");
         ok = put_item(vm, &b, args->items[i]);
     }
-    if (ok && args->n == 0)
-        ou_sb_puts(&b, "()");
+    if (ok && args->n == 0) ou_sb_puts(&b, "()");
     ou_sb_putc(&b, ']');
     if (!ok) {
         ou_sb_drop(&b);
@@ -335,29 +301,21 @@ static Value alias_repr(VM *vm, Value self)
     }
     return ou_sb_finish(&b);
 }
-static bool alias_hash(VM *vm, Value self, int64_t *out)
-{
+static bool alias_hash(VM *vm, Value self, int64_t *out) {
     int64_t a, b;
-    if (!ou_hash(vm, as_alias(self)->origin, &a) || !ou_hash(vm, as_alias(self)->args, &b))
-        return false;
+    if (!ou_hash(vm, as_alias(self)->origin, &a) || !ou_hash(vm, as_alias(self)->args, &b)) return false;
     *out = a ^ b;
-    if (*out == -1)
-        *out = -2;
+    if (*out == -1) *out = -2;
     return true;
 }
-static Value alias_compare(VM *vm, Value a, Value b, CmpOp op)
-{
-    if ((op != CMP_EQ && op != CMP_NE) || !ou_is_a(vm, b, T_GENERIC_ALIAS))
-        return V_NOTIMPL;
+static Value alias_compare(VM *vm, Value a, Value b, CmpOp op) {
+    if ((op != CMP_EQ && op != CMP_NE) || !ou_is_a(vm, b, T_GENERIC_ALIAS)) return V_NOTIMPL;
     int eq = as_alias(a)->starred == as_alias(b)->starred;
-    if (eq)
-        eq = ou_eq(vm, as_alias(a)->origin, as_alias(b)->origin);
-    if (eq == 1)
-        eq = ou_eq(vm, as_alias(a)->args, as_alias(b)->args);
+    if (eq) eq = ou_eq(vm, as_alias(a)->origin, as_alias(b)->origin);
+    if (eq == 1) eq = ou_eq(vm, as_alias(a)->args, as_alias(b)->args);
     return eq < 0 ? V_NULL : v_bool((eq == 1) == (op == CMP_EQ));
 }
-static Value alias_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
-{
+static Value alias_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
     Value r = ou_call(vm, as_alias(self)->origin, args, n, kwnames);
     if (r != V_NULL && !ou_setattr(vm, r, vm->names[N_DU_orig_class], self)) {
         if (!ou_exc_matches(vm, E_ATTRIBUTE) && !ou_exc_matches(vm, E_TYPE)) {
@@ -368,67 +326,61 @@ static Value alias_call(VM *vm, Value self, const Value *args, int n, Tuple *kwn
     }
     return r;
 }
-static Value alias_getattr(VM *vm, Value self, Str *name)
-{
-    static const char *const own[] = {"__class__", "__origin__", "__args__", "__parameters__", "__unpacked__",
-                                      "__typing_unpacked_tuple_args__", "__mro_entries__", "__reduce_ex__", "__reduce__",
-                                      "__copy__", "__deepcopy__", NULL};
+static Value alias_getattr(VM *vm, Value self, Str *name) {
+    static const char *const own[] = {"__class__",       "__origin__",    "__args__",
+                                      "__parameters__",  "__unpacked__",  "__typing_unpacked_tuple_args__",
+                                      "__mro_entries__", "__reduce_ex__", "__reduce__",
+                                      "__copy__",        "__deepcopy__",  NULL};
     for (int i = 0; own[i]; i++)
-        if (ou_str_eq_c(name, own[i]))
-            return ou_generic_getattr(vm, self, name);
+        if (ou_str_eq_c(name, own[i])) return ou_generic_getattr(vm, self, name);
     return ou_getattr(vm, as_alias(self)->origin, name);
 }
-static Value alias_params(VM *vm, Value self)
-{
+static Value alias_params(VM *vm, Value self) {
     Alias *a = as_alias(self);
-    if (a->params == V_NULL)
-        a->params = parameters_of(vm, as_tuple(a->args));
+    if (a->params == V_NULL) a->params = parameters_of(vm, as_tuple(a->args));
     return a->params == V_NULL ? V_NULL : retain(a->params);
 }
-static Value alias_getitem(VM *vm, Value self, Value key)
-{
+static Value alias_getitem(VM *vm, Value self, Value key) {
     Value params = alias_params(vm, self);
-    if (params == V_NULL)
-        return V_NULL;
+    if (params == V_NULL) return V_NULL;
     Value list = substitute(vm, self, as_tuple(as_alias(self)->args), as_tuple(params), key);
     release(vm, params);
     Value t = list == V_NULL ? V_NULL : ou_tuple_of(vm, as_list(list)->items, as_list(list)->n);
     xrelease(vm, list);
-    Value r = t == V_NULL ? V_NULL : alias_make(vm, ou_type_of(vm, self), as_alias(self)->origin, t, as_alias(self)->starred);
+    Value r = t == V_NULL
+                  ? V_NULL
+                  : alias_make(vm, ou_type_of(vm, self), as_alias(self)->origin, t, as_alias(self)->starred);
     xrelease(vm, t);
     return r;
 }
-static Value alias_iter(VM *vm, Value self)
-{
-    Value star = alias_make(vm, vm->types[T_GENERIC_ALIAS], as_alias(self)->origin, as_alias(self)->args, true);
-    if (star == V_NULL)
-        return V_NULL;
+static Value alias_iter(VM *vm, Value self) {
+    Value star =
+        alias_make(vm, vm->types[T_GENERIC_ALIAS], as_alias(self)->origin, as_alias(self)->args, true);
+    if (star == V_NULL) return V_NULL;
     Value t = ou_tuple_take(vm, &star, 1);
     Value it = t == V_NULL ? V_NULL : ou_iter(vm, t);
     xrelease(vm, t);
     return it;
 }
-static Value type_or(VM *vm, Value a, Value b) { return ou_union_of(vm, a, b); }
+static Value type_or(VM *vm, Value a, Value b) {
+    return ou_union_of(vm, a, b);
+}
 
-static Value alias_mro_entries(VM *vm, const Value *args, int n)
-{
+static Value alias_mro_entries(VM *vm, const Value *args, int n) {
     (void)n;
     return ou_tuple_of(vm, &as_alias(args[0])->origin, 1);
 }
-static Value alias_instancecheck(VM *vm, const Value *args, int n)
-{
+static Value alias_instancecheck(VM *vm, const Value *args, int n) {
     (void)args;
     (void)n;
     return ou_raise(vm, E_TYPE, "isinstance() argument 2 cannot be a parameterized generic");
 }
-static Value alias_subclasscheck(VM *vm, const Value *args, int n)
-{
+static Value alias_subclasscheck(VM *vm, const Value *args, int n) {
     (void)args;
     (void)n;
     return ou_raise(vm, E_TYPE, "issubclass() argument 2 cannot be a parameterized generic");
 }
-static Value alias_reduce(VM *vm, const Value *args, int n)
-{
+static Value alias_reduce(VM *vm, const Value *args, int n) {
     (void)n;
     Value pair[2] = {as_alias(args[0])->origin, as_alias(args[0])->args}, parts[2];
     parts[0] = v_of(vm->types[T_GENERIC_ALIAS]);
@@ -437,8 +389,7 @@ static Value alias_reduce(VM *vm, const Value *args, int n)
     xrelease(vm, parts[1]);
     return r;
 }
-static Value alias_dir(VM *vm, const Value *args, int n)
-{
+static Value alias_dir(VM *vm, const Value *args, int n) {
     (void)n;
     Value f = ou_getattr(vm, as_alias(args[0])->origin, vm->names[N_DU_dir]);
     Value r = f == V_NULL ? V_NULL
@@ -448,11 +399,19 @@ static Value alias_dir(VM *vm, const Value *args, int n)
     xrelease(vm, f);
     return r;
 }
-static Value alias_origin(VM *vm, Value self) { (void)vm; return retain(as_alias(self)->origin); }
-static Value alias_args(VM *vm, Value self) { (void)vm; return retain(as_alias(self)->args); }
-static Value alias_unpacked(VM *vm, Value self) { (void)vm; return v_bool(as_alias(self)->starred); }
-static Value alias_unpacked_args(VM *vm, Value self)
-{
+static Value alias_origin(VM *vm, Value self) {
+    (void)vm;
+    return retain(as_alias(self)->origin);
+}
+static Value alias_args(VM *vm, Value self) {
+    (void)vm;
+    return retain(as_alias(self)->args);
+}
+static Value alias_unpacked(VM *vm, Value self) {
+    (void)vm;
+    return v_bool(as_alias(self)->starred);
+}
+static Value alias_unpacked_args(VM *vm, Value self) {
     Alias *a = as_alias(self);
     return a->starred && a->origin == v_of(vm->types[T_TUPLE]) ? retain(a->args) : V_NONE;
 }
@@ -476,52 +435,55 @@ const TypeDef ou_type_generic_alias = {
     .name = "types.GenericAlias",
     .size = sizeof(Alias),
     .flags = TF_GC | TF_BASE | TF_WEAKREF,
-    .slots = {.make = alias_new, .init = alias_init, .dealloc = alias_dealloc, .traverse = alias_traverse, .repr = alias_repr,
-              .hash = alias_hash, .compare = alias_compare, .call = alias_call, .iter = alias_iter, .getattr = alias_getattr,
-              .getitem = alias_getitem, .binary[BIN_OR] = type_or},
+    .slots = {.make = alias_new,
+              .init = alias_init,
+              .dealloc = alias_dealloc,
+              .traverse = alias_traverse,
+              .repr = alias_repr,
+              .hash = alias_hash,
+              .compare = alias_compare,
+              .call = alias_call,
+              .iter = alias_iter,
+              .getattr = alias_getattr,
+              .getitem = alias_getitem,
+              .binary[BIN_OR] = type_or},
     .methods = alias_methods,
     .getset = alias_getset,
-    .doc = "Represent a PEP 585 generic type\n\nE.g. for t = list[int], t.__origin__ is list and t.__args__ is (int,).",
+    .doc = "Represent a PEP 585 generic type\n\nE.g. for t = list[int], t.__origin__ is list and t.__args__ "
+           "is (int,).",
 };
 
-/* ---- unions -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- unions ------------------------------------------------------------------------------------------ */
 
-static bool is_unionable(VM *vm, Value v)
-{
-    if (v == V_NONE)
-        return true;
-    if (!is_obj(v))
-        return false;
+static bool is_unionable(VM *vm, Value v) {
+    if (v == V_NONE) return true;
+    if (!is_obj(v)) return false;
     Type *t = ou_type_of(vm, v);
-    return ou_is_a(vm, v, T_TYPE) || ou_is_a(vm, v, T_GENERIC_ALIAS) || t->id == T_UNION || t->id == T_TYPEVAR ||
-           t->id == T_PARAMSPEC || t->id == T_TYPEVARTUPLE || t->id == T_TYPEALIAS;
+    return ou_is_a(vm, v, T_TYPE) || ou_is_a(vm, v, T_GENERIC_ALIAS) || t->id == T_UNION ||
+           t->id == T_TYPEVAR || t->id == T_PARAMSPEC || t->id == T_TYPEVARTUPLE || t->id == T_TYPEALIAS;
 }
 
-static bool add_member(VM *vm, List *l, Value v)
-{
-    if (v == V_NONE)
-        v = v_of(vm->types[T_NONE]);
+static bool add_member(VM *vm, List *l, Value v) {
+    if (v == V_NONE) v = v_of(vm->types[T_NONE]);
     if (is_exact(v, T_UNION)) {
         Tuple *t = as_tuple(as_union(v)->args);
         for (uint32_t i = 0; i < t->n; i++)
-            if (!add_member(vm, l, t->items[i]))
-                return false;
+            if (!add_member(vm, l, t->items[i])) return false;
         return true;
     }
     for (uint32_t i = 0; i < l->n; i++) {
-        int eq = l->items[i] == v ? 1 : ou_is_a(vm, v, T_TYPE) && ou_is_a(vm, l->items[i], T_TYPE) ? 0 : ou_eq(vm, l->items[i], v);
-        if (eq)
-            return eq > 0;
+        int eq = l->items[i] == v                                             ? 1
+                 : ou_is_a(vm, v, T_TYPE) && ou_is_a(vm, l->items[i], T_TYPE) ? 0
+                                                                              : ou_eq(vm, l->items[i], v);
+        if (eq) return eq > 0;
     }
     return ou_list_append(vm, l, v);
 }
 
-static Value union_from(VM *vm, const Value *items, uint32_t n)
-{
+static Value union_from(VM *vm, const Value *items, uint32_t n) {
     Value list = ou_list_new(vm, n);
     bool ok = list != V_NULL;
-    for (uint32_t i = 0; ok && i < n; i++)
-        ok = add_member(vm, as_list(list), items[i]);
+    for (uint32_t i = 0; ok && i < n; i++) ok = add_member(vm, as_list(list), items[i]);
     Value r = V_NULL;
     if (ok && as_list(list)->n == 1) {
         r = retain(as_list(list)->items[0]);
@@ -538,33 +500,27 @@ static Value union_from(VM *vm, const Value *items, uint32_t n)
     return r;
 }
 
-Value ou_union_of(VM *vm, Value a, Value b)
-{
-    if (!is_unionable(vm, a) || !is_unionable(vm, b))
-        return V_NOTIMPL;
+Value ou_union_of(VM *vm, Value a, Value b) {
+    if (!is_unionable(vm, a) || !is_unionable(vm, b)) return V_NOTIMPL;
     Value items[2] = {a, b};
     return union_from(vm, items, 2);
 }
 
-static void union_dealloc(VM *vm, Obj *o)
-{
+static void union_dealloc(VM *vm, Obj *o) {
     xrelease(vm, ((Union *)o)->args);
     xrelease(vm, ((Union *)o)->params);
     ou_finish_dealloc(vm, o, 0);
 }
-static void union_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
+static void union_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
     ou_visit(vm, ((Union *)o)->args, visit, arg);
     ou_visit(vm, ((Union *)o)->params, visit, arg);
 }
-static Value union_repr(VM *vm, Value self)
-{
+static Value union_repr(VM *vm, Value self) {
     StrBuf b;
     ou_sb_init(&b, vm);
     Tuple *t = as_tuple(as_union(self)->args);
     for (uint32_t i = 0; i < t->n; i++) {
-        if (i)
-            ou_sb_puts(&b, " | ");
+        if (i) ou_sb_puts(&b, " | ");
         if (!put_item(vm, &b, t->items[i])) {
             ou_sb_drop(&b);
             return V_NULL;
@@ -572,65 +528,58 @@ static Value union_repr(VM *vm, Value self)
     }
     return ou_sb_finish(&b);
 }
-static Value members_set(VM *vm, Value self) { return ou_set_from(vm, T_FROZENSET, as_union(self)->args); }
-static bool union_hash(VM *vm, Value self, int64_t *out)
-{
+static Value members_set(VM *vm, Value self) {
+    return ou_set_from(vm, T_FROZENSET, as_union(self)->args);
+}
+static bool union_hash(VM *vm, Value self, int64_t *out) {
     Value s = members_set(vm, self);
     bool ok = s != V_NULL && ou_hash(vm, s, out);
     xrelease(vm, s);
     return ok;
 }
-static Value union_compare(VM *vm, Value a, Value b, CmpOp op)
-{
-    if ((op != CMP_EQ && op != CMP_NE) || !is_exact(b, T_UNION))
-        return V_NOTIMPL;
+static Value union_compare(VM *vm, Value a, Value b, CmpOp op) {
+    if ((op != CMP_EQ && op != CMP_NE) || !is_exact(b, T_UNION)) return V_NOTIMPL;
     Value x = members_set(vm, a), y = x == V_NULL ? V_NULL : members_set(vm, b);
     Value r = y == V_NULL ? V_NULL : ou_compare(vm, x, y, op);
     xrelease(vm, x);
     xrelease(vm, y);
     return r;
 }
-static Value union_params(VM *vm, Value self)
-{
+static Value union_params(VM *vm, Value self) {
     Union *u = as_union(self);
-    if (u->params == V_NULL)
-        u->params = parameters_of(vm, as_tuple(u->args));
+    if (u->params == V_NULL) u->params = parameters_of(vm, as_tuple(u->args));
     return u->params == V_NULL ? V_NULL : retain(u->params);
 }
-static Value union_getitem(VM *vm, Value self, Value key)
-{
+static Value union_getitem(VM *vm, Value self, Value key) {
     Value params = union_params(vm, self);
-    if (params == V_NULL)
-        return V_NULL;
+    if (params == V_NULL) return V_NULL;
     Value list = substitute(vm, self, as_tuple(as_union(self)->args), as_tuple(params), key);
     release(vm, params);
     Value r = list == V_NULL ? V_NULL : union_from(vm, as_list(list)->items, as_list(list)->n);
     xrelease(vm, list);
     return r;
 }
-static Value check_members(VM *vm, Value self, Value v, bool instance)
-{
+static Value check_members(VM *vm, Value self, Value v, bool instance) {
     Tuple *t = as_tuple(as_union(self)->args);
     for (uint32_t i = 0; i < t->n; i++) {
         int r = instance ? ou_isinstance(vm, v, t->items[i]) : ou_issubclass(vm, v, t->items[i]);
-        if (r)
-            return r < 0 ? V_NULL : V_TRUE;
+        if (r) return r < 0 ? V_NULL : V_TRUE;
     }
     return V_FALSE;
 }
-static Value union_instancecheck(VM *vm, const Value *args, int n)
-{
+static Value union_instancecheck(VM *vm, const Value *args, int n) {
     (void)n;
     return check_members(vm, args[0], args[1], true);
 }
-static Value union_subclasscheck(VM *vm, const Value *args, int n)
-{
+static Value union_subclasscheck(VM *vm, const Value *args, int n) {
     (void)n;
-    if (!ou_is_a(vm, args[1], T_TYPE))
-        return ou_raise(vm, E_TYPE, "issubclass() arg 1 must be a class");
+    if (!ou_is_a(vm, args[1], T_TYPE)) return ou_raise(vm, E_TYPE, "issubclass() arg 1 must be a class");
     return check_members(vm, args[0], args[1], false);
 }
-static Value union_args(VM *vm, Value self) { (void)vm; return retain(as_union(self)->args); }
+static Value union_args(VM *vm, Value self) {
+    (void)vm;
+    return retain(as_union(self)->args);
+}
 static const NativeDef union_methods[] = {
     {"__instancecheck__(instance, /)", union_instancecheck, NULL, 0},
     {"__subclasscheck__(cls, /)", union_subclasscheck, NULL, 0},
@@ -645,8 +594,13 @@ const TypeDef ou_type_union = {
     .name = "types.UnionType",
     .size = sizeof(Union),
     .flags = TF_GC | TF_WEAKREF,
-    .slots = {.dealloc = union_dealloc, .traverse = union_traverse, .repr = union_repr, .hash = union_hash,
-              .compare = union_compare, .getitem = union_getitem, .binary[BIN_OR] = type_or},
+    .slots = {.dealloc = union_dealloc,
+              .traverse = union_traverse,
+              .repr = union_repr,
+              .hash = union_hash,
+              .compare = union_compare,
+              .getitem = union_getitem,
+              .binary[BIN_OR] = type_or},
     .methods = union_methods,
     .getset = union_getset,
     .doc = "Represent a PEP 604 union type\n\nE.g. for int | str",

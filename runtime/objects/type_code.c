@@ -1,6 +1,6 @@
 /* Code objects as scripts see them: co_ attributes, positions, replace. The compiler fills them (vm/code.c).
- * The one thing to know: registers stand for names, so the instruction bytes mean nothing to CPython's tools; everything that
- * inspect, traceback and functools ask for is computed from the fields. */
+ * The one thing to know: registers stand for names, so the instruction bytes mean nothing to CPython's tools;
+ * everything that inspect, traceback and functools ask for is computed from the fields. */
 #include "runtime/objects/bytes.h"
 #include "runtime/objects/errors.h"
 #include "runtime/objects/numbers.h"
@@ -10,15 +10,12 @@
 #define CODE as_code(self)
 #define GET(fn) static Value fn(VM *vm, Value self)
 
-uint32_t ou_code_line(const Code *c, uint32_t pc)
-{
-    if (!c->locs || c->ncode == 0)
-        return c->firstlineno;
+uint32_t ou_code_line(const Code *c, uint32_t pc) {
+    if (!c->locs || c->ncode == 0) return c->firstlineno;
     return c->locs[pc < c->ncode ? pc : c->ncode - 1].line;
 }
 
-static Value site_value(const Code *c, uint32_t at)
-{
+static Value site_value(const Code *c, uint32_t at) {
     uint32_t lo = 0, hi = c->nsites;
     while (lo < hi) {
         uint32_t mid = (lo + hi) / 2;
@@ -30,14 +27,12 @@ static Value site_value(const Code *c, uint32_t at)
     return lo < c->nsites && c->sites[lo].at == at ? c->consts[c->sites[lo].konst] : V_NULL;
 }
 
-Str *ou_code_name_at(const Code *c, uint32_t at)
-{
+Str *ou_code_name_at(const Code *c, uint32_t at) {
     Value v = site_value(c, at);
     return v != V_NULL && is_exact(v, T_STR) ? as_str(v) : NULL;
 }
 
-static void code_dealloc(VM *vm, Obj *o)
-{
+static void code_dealloc(VM *vm, Obj *o) {
     Code *c = (Code *)o;
     ou_code_free_arrays(vm, c);
     obj_xrelease(vm, c->name);
@@ -50,8 +45,7 @@ static void code_dealloc(VM *vm, Obj *o)
     ou_finish_dealloc(vm, o, 0);
 }
 
-static Value code_repr(VM *vm, Value self)
-{
+static Value code_repr(VM *vm, Value self) {
     StrBuf b;
     ou_sb_init(&b, vm);
     ou_sb_printf(&b, "<code object %s at 0x%llx, file \"", CODE->name->data, (unsigned long long)self);
@@ -60,36 +54,73 @@ static Value code_repr(VM *vm, Value self)
     return ou_sb_finish(&b);
 }
 
-static Value tuple_or_empty(VM *vm, Tuple *t) { return t ? retain(v_of(t)) : ou_tuple_new(vm, 0); }
+static Value tuple_or_empty(VM *vm, Tuple *t) {
+    return t ? retain(v_of(t)) : ou_tuple_new(vm, 0);
+}
 
-GET(co_name) { (void)vm; return retain(v_of(CODE->name)); }
-GET(co_qualname) { (void)vm; return retain(v_of(CODE->qualname)); }
-GET(co_filename) { (void)vm; return retain(v_of(CODE->filename)); }
-GET(co_firstlineno) { (void)vm; return v_smallint(CODE->firstlineno); }
-GET(co_argcount) { (void)vm; return v_smallint(CODE->nargs); }
-GET(co_posonlyargcount) { (void)vm; return v_smallint(CODE->nposonly); }
-GET(co_kwonlyargcount) { (void)vm; return v_smallint(CODE->nkwonly); }
-GET(co_nlocals) { (void)vm; return v_smallint(CODE->varnames ? CODE->varnames->n : 0); }
-GET(co_stacksize) { (void)vm; return v_smallint(CODE->nregs); }
-GET(co_flags) { (void)vm; return v_smallint(CODE->flags); }
-GET(co_varnames) { return tuple_or_empty(vm, CODE->varnames); }
-GET(co_cellvars) { return tuple_or_empty(vm, CODE->cellnames); }
-GET(co_freevars) { return tuple_or_empty(vm, CODE->freenames); }
-GET(co_code) { return ou_bytes_new(vm, CODE->code, (size_t)CODE->ncode * sizeof(Ins)); }
-GET(co_empty_bytes)
-{
+GET(co_name) {
+    (void)vm;
+    return retain(v_of(CODE->name));
+}
+GET(co_qualname) {
+    (void)vm;
+    return retain(v_of(CODE->qualname));
+}
+GET(co_filename) {
+    (void)vm;
+    return retain(v_of(CODE->filename));
+}
+GET(co_firstlineno) {
+    (void)vm;
+    return v_smallint(CODE->firstlineno);
+}
+GET(co_argcount) {
+    (void)vm;
+    return v_smallint(CODE->nargs);
+}
+GET(co_posonlyargcount) {
+    (void)vm;
+    return v_smallint(CODE->nposonly);
+}
+GET(co_kwonlyargcount) {
+    (void)vm;
+    return v_smallint(CODE->nkwonly);
+}
+GET(co_nlocals) {
+    (void)vm;
+    return v_smallint(CODE->varnames ? CODE->varnames->n : 0);
+}
+GET(co_stacksize) {
+    (void)vm;
+    return v_smallint(CODE->nregs);
+}
+GET(co_flags) {
+    (void)vm;
+    return v_smallint(CODE->flags);
+}
+GET(co_varnames) {
+    return tuple_or_empty(vm, CODE->varnames);
+}
+GET(co_cellvars) {
+    return tuple_or_empty(vm, CODE->cellnames);
+}
+GET(co_freevars) {
+    return tuple_or_empty(vm, CODE->freenames);
+}
+GET(co_code) {
+    return ou_bytes_new(vm, CODE->code, (size_t)CODE->ncode * sizeof(Ins));
+}
+GET(co_empty_bytes) {
     (void)self;
     return ou_bytes_new(vm, "", 0);
 }
-GET(co_consts)
-{
+GET(co_consts) {
     Value list = ou_list_new(vm, CODE->nconsts + 1);
     if (list == V_NULL || !ou_list_append(vm, as_list(list), CODE->doc == V_NULL ? V_NONE : CODE->doc))
         goto fail;
     for (uint32_t i = 0; i < CODE->nconsts; i++) {
         Value v = CODE->consts[i];
-        if (v != V_NULL && v != V_UNBOUND && !ou_list_append(vm, as_list(list), v))
-            goto fail;
+        if (v != V_NULL && v != V_UNBOUND && !ou_list_append(vm, as_list(list), v)) goto fail;
     }
     Value t = ou_tuple_of(vm, as_list(list)->items, as_list(list)->n);
     release(vm, list);
@@ -98,22 +129,19 @@ fail:
     xrelease(vm, list);
     return V_NULL;
 }
-static bool is_in(const Tuple *t, Value v)
-{
+static bool is_in(const Tuple *t, Value v) {
     for (uint32_t i = 0; t && i < t->n; i++)
-        if (t->items[i] == v)
-            return true;
+        if (t->items[i] == v) return true;
     return false;
 }
 
-/* Names of globals and attributes, each once, in the order of use. Reading a cell has a name beside it too, for the NameError. */
-GET(co_names)
-{
+/* Names of globals and attributes, each once, in the order of use. Reading a cell has a name beside it too,
+ * for the NameError. */
+GET(co_names) {
     Value d = ou_dict_new(vm);
     for (uint32_t i = 0; d != V_NULL && i < CODE->nsites; i++) {
         Value v = CODE->consts[CODE->sites[i].konst];
-        if (!is_exact(v, T_STR) || is_in(CODE->freenames, v) || is_in(CODE->cellnames, v))
-            continue;
+        if (!is_exact(v, T_STR) || is_in(CODE->freenames, v) || is_in(CODE->cellnames, v)) continue;
         if (!ou_dict_set(vm, as_dict(d), v, V_NONE)) {
             release(vm, d);
             return V_NULL;
@@ -147,27 +175,28 @@ static const GetSetDef code_getset[] = {
     {0},
 };
 
-/* ---- positions --------------------------------------------------------------------------------------------------------------------- */
+/* ---- positions --------------------------------------------------------------------------------------- */
 
-static Value number(uint32_t n) { return n == UINT32_MAX || n == 0 ? V_NONE : v_smallint(n); }
-static Value column(uint32_t n) { return n == UINT32_MAX ? V_NONE : v_smallint(n); }
+static Value number(uint32_t n) {
+    return n == UINT32_MAX || n == 0 ? V_NONE : v_smallint(n);
+}
+static Value column(uint32_t n) {
+    return n == UINT32_MAX ? V_NONE : v_smallint(n);
+}
 
 /* Owned iterator over a list that is given away. */
-static Value iterate(VM *vm, Value list)
-{
+static Value iterate(VM *vm, Value list) {
     Value it = list == V_NULL ? V_NULL : ou_iter(vm, list);
     xrelease(vm, list);
     return it;
 }
 
-static bool append_tuple(VM *vm, Value list, const Value *items, size_t n)
-{
+static bool append_tuple(VM *vm, Value list, const Value *items, size_t n) {
     Value t = ou_tuple_of(vm, items, n);
     return t != V_NULL && ou_list_append_take(vm, as_list(list), t);
 }
 
-static Value code_positions(VM *vm, const Value *args, int n)
-{
+static Value code_positions(VM *vm, const Value *args, int n) {
     (void)n;
     Code *c = as_code(args[0]);
     Value list = ou_list_new(vm, c->ncode);
@@ -182,16 +211,15 @@ static Value code_positions(VM *vm, const Value *args, int n)
     return iterate(vm, list);
 }
 
-/* (start, end, line) for runs of instructions of one line; offsets count bytes as dis does, two to the instruction. */
-static Value code_lines(VM *vm, const Value *args, int n)
-{
+/* (start, end, line) for runs of instructions of one line; offsets count bytes as dis does, two to the
+ * instruction. */
+static Value code_lines(VM *vm, const Value *args, int n) {
     (void)n;
     Code *c = as_code(args[0]);
     Value list = ou_list_new(vm, 0);
     for (uint32_t i = 0; list != V_NULL && i < c->ncode;) {
         uint32_t k = i + 1;
-        while (k < c->ncode && c->locs[k].line == c->locs[i].line)
-            k++;
+        while (k < c->ncode && c->locs[k].line == c->locs[i].line) k++;
         Value three[3] = {v_smallint((int64_t)i * 2), v_smallint((int64_t)k * 2), number(c->locs[i].line)};
         if (!append_tuple(vm, list, three, 3)) {
             release(vm, list);
@@ -202,12 +230,10 @@ static Value code_lines(VM *vm, const Value *args, int n)
     return iterate(vm, list);
 }
 
-/* ---- replace --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- replace ----------------------------------------------------------------------------------------- */
 
-static void *copy_array(VM *vm, const void *p, size_t size, bool *ok)
-{
-    if (!p || !size)
-        return NULL;
+static void *copy_array(VM *vm, const void *p, size_t size, bool *ok) {
+    if (!p || !size) return NULL;
     void *q = ou_alloc(&vm->heap, size);
     if (q)
         memcpy(q, p, size);
@@ -217,11 +243,9 @@ static void *copy_array(VM *vm, const void *p, size_t size, bool *ok)
 }
 
 /* A copy that shares nothing but immutable objects. */
-Code *ou_code_copy(VM *vm, const Code *c)
-{
+Code *ou_code_copy(VM *vm, const Code *c) {
     Code *d = ou_new(vm, vm->types[T_CODE], 0);
-    if (!d)
-        return NULL;
+    if (!d) return NULL;
     Obj h = d->h;
     *d = *c;
     d->h = h;
@@ -236,16 +260,12 @@ Code *ou_code_copy(VM *vm, const Code *c)
     d->captures = copy_array(vm, c->captures, ncap * sizeof *c->captures, &ok);
     d->cellregs = copy_array(vm, c->cellregs, c->ncells, &ok);
     for (uint32_t i = 0; d->consts && i < c->nconsts; i++)
-        if (d->consts[i] != V_NULL)
-            retain(d->consts[i]);
-    if (!d->consts)
-        d->nconsts = 0;
+        if (d->consts[i] != V_NULL) retain(d->consts[i]);
+    if (!d->consts) d->nconsts = 0;
     void *parts[] = {d->name, d->qualname, d->filename, d->varnames, d->cellnames, d->freenames};
     for (int i = 0; i < 6; i++)
-        if (parts[i])
-            retain(v_of(parts[i]));
-    if (d->doc != V_NULL)
-        retain(d->doc);
+        if (parts[i]) retain(v_of(parts[i]));
+    if (d->doc != V_NULL) retain(d->doc);
     if (!ok) {
         obj_release(vm, d);
         ou_raise_memory(vm);
@@ -254,8 +274,7 @@ Code *ou_code_copy(VM *vm, const Code *c)
     return d;
 }
 
-static bool replace_str(VM *vm, Str **place, Value v, const char *name)
-{
+static bool replace_str(VM *vm, Str **place, Value v, const char *name) {
     if (!ou_is_a(vm, v, T_STR)) {
         ou_raise(vm, E_TYPE, "replace() argument '%s' must be str, not %T", name, v);
         return false;
@@ -266,18 +285,13 @@ static bool replace_str(VM *vm, Str **place, Value v, const char *name)
     return true;
 }
 
-static bool replace_field(VM *vm, Code *c, const Str *name, Value v)
-{
-    if (ou_str_eq_c(name, "co_name"))
-        return replace_str(vm, &c->name, v, "co_name");
-    if (ou_str_eq_c(name, "co_qualname"))
-        return replace_str(vm, &c->qualname, v, "co_qualname");
-    if (ou_str_eq_c(name, "co_filename"))
-        return replace_str(vm, &c->filename, v, "co_filename");
+static bool replace_field(VM *vm, Code *c, const Str *name, Value v) {
+    if (ou_str_eq_c(name, "co_name")) return replace_str(vm, &c->name, v, "co_name");
+    if (ou_str_eq_c(name, "co_qualname")) return replace_str(vm, &c->qualname, v, "co_qualname");
+    if (ou_str_eq_c(name, "co_filename")) return replace_str(vm, &c->filename, v, "co_filename");
     int64_t i;
     if (ou_str_eq_c(name, "co_firstlineno") || ou_str_eq_c(name, "co_flags")) {
-        if (!ou_index_i64(vm, v, &i))
-            return false;
+        if (!ou_index_i64(vm, v, &i)) return false;
         if (name->data[3] == 'f' && name->data[4] == 'i')
             c->firstlineno = (uint32_t)i;
         else
@@ -289,16 +303,14 @@ static bool replace_field(VM *vm, Code *c, const Str *name, Value v)
             Value now = g->get(vm, v_of(c));
             int same = now == V_NULL ? -1 : ou_eq(vm, now, v);
             xrelease(vm, now);
-            if (same == 0)
-                ou_raise(vm, E_VALUE, "code: %s cannot be replaced", g->name);
+            if (same == 0) ou_raise(vm, E_VALUE, "code: %s cannot be replaced", g->name);
             return same == 1;
         }
     ou_raise(vm, E_TYPE, "replace() got an unexpected keyword argument '%Q'", name);
     return false;
 }
 
-static Value code_replace(VM *vm, const Value *args, int n)
-{
+static Value code_replace(VM *vm, const Value *args, int n) {
     (void)n;
     Code *c = ou_code_copy(vm, as_code(args[0]));
     uint32_t pos = 0;
@@ -314,7 +326,8 @@ static Value code_replace(VM *vm, const Value *args, int n)
 static const NativeDef code_methods[] = {
     {"co_positions()", code_positions, NULL, 0},
     {"co_lines()", code_lines, NULL, 0},
-    {"replace(**changes)", code_replace, "Return a copy of the code object with new values for the specified fields.", 0},
+    {"replace(**changes)", code_replace,
+     "Return a copy of the code object with new values for the specified fields.", 0},
     {"__replace__(**changes)", code_replace, "The same as replace().", 0},
     {0},
 };

@@ -1,7 +1,7 @@
-/* Functions of scripts, the cells of their closures, and bound methods. What a call does is in vm/; here are the objects.
- * Entry points: ou_function_new, ou_cell_new, ou_method_new.
- * The one thing to know: a function that the collector has cleared must still be callable without a crash (a finalizer may
- * hold it), so clearing takes nothing away that the evaluator reads unchecked: cells and dicts break the cycles. */
+/* Functions of scripts, the cells of their closures, and bound methods. What a call does is in vm/; here are
+ * the objects. Entry points: ou_function_new, ou_cell_new, ou_method_new. The one thing to know: a function
+ * that the collector has cleared must still be callable without a crash (a finalizer may hold it), so
+ * clearing takes nothing away that the evaluator reads unchecked: cells and dicts break the cycles. */
 #include "runtime/objects/errors.h"
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
@@ -10,14 +10,16 @@
 #define GET(fn) static Value fn(VM *vm, Value self)
 #define SET(fn) static bool fn(VM *vm, Value self, Value v)
 
-static Value opt(const void *o) { return o ? retain(v_of(o)) : V_NONE; }
-static Value opt_value(Value v) { return v == V_NULL ? V_NONE : retain(v); }
+static Value opt(const void *o) {
+    return o ? retain(v_of(o)) : V_NONE;
+}
+static Value opt_value(Value v) {
+    return v == V_NULL ? V_NONE : retain(v);
+}
 
-Value ou_function_new(VM *vm, Code *code, Dict *globals, Tuple *closure)
-{
+Value ou_function_new(VM *vm, Code *code, Dict *globals, Tuple *closure) {
     Function *f = ou_new(vm, vm->types[T_FUNCTION], 0);
-    if (!f)
-        return V_NULL;
+    if (!f) return V_NULL;
     f->code = obj_retain(code);
     f->globals = obj_retain(globals);
     f->closure = closure ? obj_retain(closure) : NULL;
@@ -36,8 +38,7 @@ Value ou_function_new(VM *vm, Code *code, Dict *globals, Tuple *closure)
     return v_of(f);
 }
 
-static void function_dealloc(VM *vm, Obj *o)
-{
+static void function_dealloc(VM *vm, Obj *o) {
     Function *f = (Function *)o;
     obj_xrelease(vm, f->code);
     obj_xrelease(vm, f->globals);
@@ -54,8 +55,7 @@ static void function_dealloc(VM *vm, Obj *o)
     ou_finish_dealloc(vm, o, 0);
 }
 
-static void function_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
+static void function_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
     Function *f = (Function *)o;
     ou_visit(vm, v_of(f->globals), visit, arg);
     ou_visit(vm, v_of(f->builtins), visit, arg);
@@ -68,8 +68,7 @@ static void function_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
     ou_visit(vm, f->type_params, visit, arg);
 }
 
-static void function_clear(VM *vm, Obj *o)
-{
+static void function_clear(VM *vm, Obj *o) {
     Function *f = (Function *)o;
     Tuple *defaults = f->defaults;
     Dict *kwdefaults = f->kwdefaults;
@@ -81,8 +80,7 @@ static void function_clear(VM *vm, Obj *o)
     set_owned(vm, &f->type_params, V_NULL);
 }
 
-static Value address_repr(VM *vm, const char *head, Str *name, Value self)
-{
+static Value address_repr(VM *vm, const char *head, Str *name, Value self) {
     StrBuf b;
     ou_sb_init(&b, vm);
     ou_sb_puts(&b, head);
@@ -90,53 +88,66 @@ static Value address_repr(VM *vm, const char *head, Str *name, Value self)
     ou_sb_printf(&b, " at 0x%llx>", (unsigned long long)self);
     return ou_sb_finish(&b);
 }
-static Value function_repr(VM *vm, Value self) { return address_repr(vm, "<function ", FN->qualname, self); }
+static Value function_repr(VM *vm, Value self) {
+    return address_repr(vm, "<function ", FN->qualname, self);
+}
 
-static Value function_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
-{
+static Value function_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
     return ou_call(vm, self, args, n, kwnames);
 }
-static Value function_get(VM *vm, Value self, Value obj, Value cls)
-{
+static Value function_get(VM *vm, Value self, Value obj, Value cls) {
     (void)cls;
     return obj == V_NULL ? retain(self) : ou_method_new(vm, self, obj);
 }
 
-/* ---- attributes ---------------------------------------------------------------------------------------------------------------- */
+/* ---- attributes -------------------------------------------------------------------------------------- */
 
-static bool need_str(VM *vm, Value v, const char *name)
-{
-    if (v != V_NULL && ou_is_a(vm, v, T_STR))
-        return true;
+static bool need_str(VM *vm, Value v, const char *name) {
+    if (v != V_NULL && ou_is_a(vm, v, T_STR)) return true;
     ou_raise(vm, E_TYPE, "%s must be set to a string object", name);
     return false;
 }
-GET(get_name) { (void)vm; return retain(v_of(FN->name)); }
-GET(get_qualname) { (void)vm; return retain(v_of(FN->qualname)); }
-static bool put_str(VM *vm, Str **place, Value v)
-{
+GET(get_name) {
+    (void)vm;
+    return retain(v_of(FN->name));
+}
+GET(get_qualname) {
+    (void)vm;
+    return retain(v_of(FN->qualname));
+}
+static bool put_str(VM *vm, Str **place, Value v) {
     Str *old = *place;
     *place = as_str(retain(v));
     obj_release(vm, old);
     return true;
 }
-SET(set_name) { return need_str(vm, v, "__name__") && put_str(vm, &FN->name, v); }
-SET(set_qualname) { return need_str(vm, v, "__qualname__") && put_str(vm, &FN->qualname, v); }
-GET(get_module) { (void)vm; return opt_value(FN->module); }
-SET(set_module)
-{
+SET(set_name) {
+    return need_str(vm, v, "__name__") && put_str(vm, &FN->name, v);
+}
+SET(set_qualname) {
+    return need_str(vm, v, "__qualname__") && put_str(vm, &FN->qualname, v);
+}
+GET(get_module) {
+    (void)vm;
+    return opt_value(FN->module);
+}
+SET(set_module) {
     set_owned(vm, &FN->module, v == V_NULL ? V_NONE : retain(v));
     return true;
 }
-GET(get_doc) { (void)vm; return opt_value(FN->doc); }
-SET(set_doc)
-{
+GET(get_doc) {
+    (void)vm;
+    return opt_value(FN->doc);
+}
+SET(set_doc) {
     set_owned(vm, &FN->doc, v == V_NULL ? V_NONE : retain(v));
     return true;
 }
-GET(get_defaults) { (void)vm; return opt(FN->defaults); }
-SET(set_defaults)
-{
+GET(get_defaults) {
+    (void)vm;
+    return opt(FN->defaults);
+}
+SET(set_defaults) {
     if (v != V_NULL && v != V_NONE && !ou_is_a(vm, v, T_TUPLE)) {
         ou_raise(vm, E_TYPE, "__defaults__ must be set to a tuple object");
         return false;
@@ -146,9 +157,11 @@ SET(set_defaults)
     obj_xrelease(vm, old);
     return true;
 }
-GET(get_kwdefaults) { (void)vm; return opt(FN->kwdefaults); }
-SET(set_kwdefaults)
-{
+GET(get_kwdefaults) {
+    (void)vm;
+    return opt(FN->kwdefaults);
+}
+SET(set_kwdefaults) {
     if (v != V_NULL && v != V_NONE && !ou_is_a(vm, v, T_DICT)) {
         ou_raise(vm, E_TYPE, "__kwdefaults__ must be set to a dict object");
         return false;
@@ -158,12 +171,23 @@ SET(set_kwdefaults)
     obj_xrelease(vm, old);
     return true;
 }
-GET(get_closure) { (void)vm; return opt(FN->closure); }
-GET(get_globals) { (void)vm; return retain(v_of(FN->globals)); }
-GET(get_builtins) { (void)vm; return retain(v_of(FN->builtins)); }
-GET(get_code) { (void)vm; return retain(v_of(FN->code)); }
-SET(set_code)
-{
+GET(get_closure) {
+    (void)vm;
+    return opt(FN->closure);
+}
+GET(get_globals) {
+    (void)vm;
+    return retain(v_of(FN->globals));
+}
+GET(get_builtins) {
+    (void)vm;
+    return retain(v_of(FN->builtins));
+}
+GET(get_code) {
+    (void)vm;
+    return retain(v_of(FN->code));
+}
+SET(set_code) {
     if (v == V_NULL || !is_exact(v, T_CODE)) {
         ou_raise(vm, E_TYPE, "__code__ must be set to a code object");
         return false;
@@ -179,14 +203,11 @@ SET(set_code)
     obj_release(vm, old);
     return true;
 }
-GET(get_annotations)
-{
+GET(get_annotations) {
     Function *f = FN;
-    if (f->annotations != V_NULL && is_exact(f->annotations, T_DICT))
-        return retain(f->annotations);
+    if (f->annotations != V_NULL && is_exact(f->annotations, T_DICT)) return retain(f->annotations);
     Value d = ou_dict_new(vm);
-    if (d == V_NULL)
-        return V_NULL;
+    if (d == V_NULL) return V_NULL;
     if (f->annotations != V_NULL) {
         Tuple *t = as_tuple(f->annotations);
         for (uint32_t i = 0; i + 1 < t->n; i += 2)
@@ -198,8 +219,7 @@ GET(get_annotations)
     set_owned(vm, &f->annotations, d);
     return retain(d);
 }
-SET(set_annotations)
-{
+SET(set_annotations) {
     if (v != V_NULL && v != V_NONE && !ou_is_a(vm, v, T_DICT)) {
         ou_raise(vm, E_TYPE, "__annotations__ must be set to a dict object");
         return false;
@@ -207,9 +227,10 @@ SET(set_annotations)
     set_owned(vm, &FN->annotations, v == V_NULL || v == V_NONE ? V_NULL : retain(v));
     return true;
 }
-GET(get_type_params) { return FN->type_params == V_NULL ? ou_tuple_new(vm, 0) : retain(FN->type_params); }
-SET(set_type_params)
-{
+GET(get_type_params) {
+    return FN->type_params == V_NULL ? ou_tuple_new(vm, 0) : retain(FN->type_params);
+}
+SET(set_type_params) {
     if (v == V_NULL || !ou_is_a(vm, v, T_TUPLE)) {
         ou_raise(vm, E_TYPE, "__type_params__ must be set to a tuple");
         return false;
@@ -233,14 +254,13 @@ static const GetSetDef function_getset[] = {
     {0},
 };
 
-/* ---- function(code, globals, ...) ---------------------------------------------------------------------------------------------------- */
+/* ---- function(code, globals, ...) -------------------------------------------------------------------- */
 
-static const char function_sig[] = "function(code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)";
+static const char function_sig[] =
+    "function(code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)";
 
-static bool check_closure(VM *vm, Code *code, Value closure)
-{
-    if (code->nfree == 0 && closure == V_NONE)
-        return true;
+static bool check_closure(VM *vm, Code *code, Value closure) {
+    if (code->nfree == 0 && closure == V_NONE) return true;
     if (!ou_is_a(vm, closure, T_TUPLE)) {
         if (code->nfree && closure == V_NONE)
             ou_raise(vm, E_TYPE, "arg 5 (closure) must be tuple");
@@ -250,7 +270,8 @@ static bool check_closure(VM *vm, Code *code, Value closure)
     }
     Tuple *t = as_tuple(closure);
     if (t->n != code->nfree) {
-        ou_raise(vm, E_VALUE, "%Q requires closure of length %d, not %d", code->name, (int)code->nfree, (int)t->n);
+        ou_raise(vm, E_VALUE, "%Q requires closure of length %d, not %d", code->name, (int)code->nfree,
+                 (int)t->n);
         return false;
     }
     for (uint32_t i = 0; i < t->n; i++)
@@ -261,15 +282,12 @@ static bool check_closure(VM *vm, Code *code, Value closure)
     return true;
 }
 
-static Value function_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
+static Value function_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     (void)cls;
     Value a[6];
-    if (!ou_bind(vm, function_sig, args, n, kwnames, a))
-        return V_NULL;
+    if (!ou_bind(vm, function_sig, args, n, kwnames, a)) return V_NULL;
     for (int i = 2; i < 6; i++)
-        if (a[i] == V_NULL)
-            a[i] = V_NONE;
+        if (a[i] == V_NULL) a[i] = V_NONE;
     if (!is_exact(a[0], T_CODE))
         return ou_raise(vm, E_TYPE, "function() argument 'code' must be code, not %T", a[0]);
     if (!ou_is_a(vm, a[1], T_DICT))
@@ -281,17 +299,12 @@ static Value function_make(VM *vm, Type *cls, const Value *args, int n, Tuple *k
     if (a[5] != V_NONE && !ou_is_a(vm, a[5], T_DICT))
         return ou_raise(vm, E_TYPE, "arg 6 (kwdefaults) must be None or dict");
     Code *code = as_code(a[0]);
-    if (!check_closure(vm, code, a[4]))
-        return V_NULL;
+    if (!check_closure(vm, code, a[4])) return V_NULL;
     Value self = ou_function_new(vm, code, as_dict(a[1]), a[4] == V_NONE ? NULL : as_tuple(a[4]));
-    if (self == V_NULL)
-        return V_NULL;
-    if (a[2] != V_NONE)
-        put_str(vm, &FN->name, a[2]);
-    if (a[3] != V_NONE)
-        FN->defaults = as_tuple(retain(a[3]));
-    if (a[5] != V_NONE)
-        FN->kwdefaults = as_dict(retain(a[5]));
+    if (self == V_NULL) return V_NULL;
+    if (a[2] != V_NONE) put_str(vm, &FN->name, a[2]);
+    if (a[3] != V_NONE) FN->defaults = as_tuple(retain(a[3]));
+    if (a[5] != V_NONE) FN->kwdefaults = as_dict(retain(a[5]));
     return self;
 }
 
@@ -299,65 +312,63 @@ const TypeDef ou_type_function = {
     .name = "function",
     .size = offsetof(Function, tail),
     .flags = TF_GC | TF_DICT | TF_WEAKREF | TF_METHOD_LIKE,
-    .slots = {.make = function_make, .dealloc = function_dealloc, .traverse = function_traverse, .clear = function_clear,
-              .repr = function_repr, .call = function_call, .descr_get = function_get},
+    .slots = {.make = function_make,
+              .dealloc = function_dealloc,
+              .traverse = function_traverse,
+              .clear = function_clear,
+              .repr = function_repr,
+              .call = function_call,
+              .descr_get = function_get},
     .getset = function_getset,
     .doc = "Create a function object.",
     .new_sig = function_sig,
 };
 
-/* ---- cells ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- cells ------------------------------------------------------------------------------------------- */
 
-Value ou_cell_new(VM *vm, Value v)
-{
+Value ou_cell_new(VM *vm, Value v) {
     Cell *c = ou_new(vm, vm->types[T_CELL], 0);
-    if (!c)
-        return V_NULL;
+    if (!c) return V_NULL;
     c->v = retain(v);
     return v_of(c);
 }
-static void cell_dealloc(VM *vm, Obj *o)
-{
+static void cell_dealloc(VM *vm, Obj *o) {
     xrelease(vm, ((Cell *)o)->v);
     ou_finish_dealloc(vm, o, 0);
 }
-static void cell_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(vm, ((Cell *)o)->v, visit, arg); }
-static void cell_clear(VM *vm, Obj *o) { set_owned(vm, &((Cell *)o)->v, V_UNBOUND); }
-static Value cell_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
+static void cell_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
+    ou_visit(vm, ((Cell *)o)->v, visit, arg);
+}
+static void cell_clear(VM *vm, Obj *o) {
+    set_owned(vm, &((Cell *)o)->v, V_UNBOUND);
+}
+static Value cell_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     (void)cls;
-    if (!ou_no_kw(vm, "cell", kwnames) || !ou_arg_count(vm, "cell", n, 0, 1))
-        return V_NULL;
+    if (!ou_no_kw(vm, "cell", kwnames) || !ou_arg_count(vm, "cell", n, 0, 1)) return V_NULL;
     return ou_cell_new(vm, n ? args[0] : V_UNBOUND);
 }
-static Value cell_repr(VM *vm, Value self)
-{
+static Value cell_repr(VM *vm, Value self) {
     Value v = ((Cell *)v_obj(self))->v;
     StrBuf b;
     ou_sb_init(&b, vm);
     if (v == V_UNBOUND)
         ou_sb_printf(&b, "<cell at 0x%llx: empty>", (unsigned long long)self);
     else
-        ou_sb_printf(&b, "<cell at 0x%llx: %s object at 0x%llx>", (unsigned long long)self, ou_type_name(vm, v),
-                     (unsigned long long)v);
+        ou_sb_printf(&b, "<cell at 0x%llx: %s object at 0x%llx>", (unsigned long long)self,
+                     ou_type_name(vm, v), (unsigned long long)v);
     return ou_sb_finish(&b);
 }
-static Value cell_compare(VM *vm, Value a, Value b, CmpOp op)
-{
-    if (!is_exact(b, T_CELL))
-        return V_NOTIMPL;
+static Value cell_compare(VM *vm, Value a, Value b, CmpOp op) {
+    if (!is_exact(b, T_CELL)) return V_NOTIMPL;
     Value x = ((Cell *)v_obj(a))->v, y = ((Cell *)v_obj(b))->v;
-    if (x != V_UNBOUND && y != V_UNBOUND)
-        return ou_compare(vm, x, y, op);
+    if (x != V_UNBOUND && y != V_UNBOUND) return ou_compare(vm, x, y, op);
     return ou_compare(vm, v_smallint(x != V_UNBOUND), v_smallint(y != V_UNBOUND), op);
 }
-GET(cell_contents)
-{
+GET(cell_contents) {
     Value v = ((Cell *)v_obj(self))->v;
     return v == V_UNBOUND ? ou_raise(vm, E_VALUE, "Cell is empty") : retain(v);
 }
-SET(cell_set_contents)
-{
+SET(cell_set_contents) {
     set_owned(vm, &((Cell *)v_obj(self))->v, v == V_NULL ? V_UNBOUND : retain(v));
     return true;
 }
@@ -366,124 +377,116 @@ const TypeDef ou_type_cell = {
     .name = "cell",
     .size = sizeof(Cell),
     .flags = TF_GC,
-    .slots = {.make = cell_make, .dealloc = cell_dealloc, .traverse = cell_traverse, .clear = cell_clear, .repr = cell_repr,
+    .slots = {.make = cell_make,
+              .dealloc = cell_dealloc,
+              .traverse = cell_traverse,
+              .clear = cell_clear,
+              .repr = cell_repr,
               .compare = cell_compare},
     .getset = cell_getset,
     .doc = "Create a new cell object.",
 };
 
-/* ---- bound methods ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- bound methods ----------------------------------------------------------------------------------- */
 
 #define METHOD ((Method *)v_obj(self))
 
-Value ou_method_new(VM *vm, Value func, Value self)
-{
+Value ou_method_new(VM *vm, Value func, Value self) {
     Method *m = ou_new(vm, vm->types[T_METHOD], 0);
-    if (!m)
-        return V_NULL;
+    if (!m) return V_NULL;
     m->func = retain(func);
     m->self = retain(self);
     return v_of(m);
 }
-static void method_dealloc(VM *vm, Obj *o)
-{
+static void method_dealloc(VM *vm, Obj *o) {
     release(vm, ((Method *)o)->func);
     release(vm, ((Method *)o)->self);
     ou_finish_dealloc(vm, o, 0);
 }
-static void method_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
+static void method_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
     ou_visit(vm, ((Method *)o)->func, visit, arg);
     ou_visit(vm, ((Method *)o)->self, visit, arg);
 }
-static Value method_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
+static Value method_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     (void)cls;
-    if (!ou_no_kw(vm, "method", kwnames) || !ou_arg_count(vm, "method", n, 2, 2))
-        return V_NULL;
-    if (!ou_type_of(vm, args[0])->slots.call)
-        return ou_raise(vm, E_TYPE, "first argument must be callable");
-    if (args[1] == V_NONE)
-        return ou_raise(vm, E_TYPE, "instance must not be None");
+    if (!ou_no_kw(vm, "method", kwnames) || !ou_arg_count(vm, "method", n, 2, 2)) return V_NULL;
+    if (!ou_type_of(vm, args[0])->slots.call) return ou_raise(vm, E_TYPE, "first argument must be callable");
+    if (args[1] == V_NONE) return ou_raise(vm, E_TYPE, "instance must not be None");
     return ou_method_new(vm, args[0], args[1]);
 }
-static Value method_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
-{
+static Value method_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
     int total = n + (kwnames ? (int)kwnames->n : 0);
     Value fixed[16], *buf = fixed;
     if (total + 1 > 16 && !(buf = ou_alloc(&vm->heap, (size_t)(total + 1) * sizeof *buf)))
         return ou_raise_memory(vm);
     Value func = retain(METHOD->func);
     buf[0] = retain(METHOD->self);
-    for (int i = 0; i < total; i++)
-        buf[i + 1] = args[i];
+    for (int i = 0; i < total; i++) buf[i + 1] = args[i];
     Value r = ou_call(vm, func, buf, n + 1, kwnames);
     release(vm, buf[0]);
     release(vm, func);
-    if (buf != fixed)
-        ou_free(&vm->heap, buf, (size_t)(total + 1) * sizeof *buf);
+    if (buf != fixed) ou_free(&vm->heap, buf, (size_t)(total + 1) * sizeof *buf);
     return r;
 }
 /* What a method has not itself is asked of its function. */
-static Value method_getattr(VM *vm, Value self, Str *name)
-{
+static Value method_getattr(VM *vm, Value self, Str *name) {
     Str *in = ou_name_interned(vm, name);
-    if (!in)
-        return V_NULL;
+    if (!in) return V_NULL;
     bool missing;
     Value v;
     if (in == vm->names[N_DU_doc]) {
         v = ou_getattr(vm, METHOD->func, in);
     } else {
         v = ou_generic_lookup(vm, self, in, &missing);
-        if (v == V_NULL && missing)
-            v = ou_getattr(vm, METHOD->func, in);
+        if (v == V_NULL && missing) v = ou_getattr(vm, METHOD->func, in);
     }
     obj_release(vm, in);
     return v;
 }
-static Value method_repr(VM *vm, Value self)
-{
+static Value method_repr(VM *vm, Value self) {
     bool missing;
     Value name = ou_getattr_opt(vm, METHOD->func, vm->names[N_DU_qualname], &missing);
-    if (name == V_NULL && missing)
-        name = ou_getattr_opt(vm, METHOD->func, vm->names[N_DU_name], &missing);
-    if (name == V_NULL && !missing)
-        return V_NULL;
-    Value r = name != V_NULL && ou_is_a(vm, name, T_STR) ? ou_str_format(vm, "<bound method %U of %R>", name, METHOD->self)
-                                                          : ou_str_format(vm, "<bound method ? of %R>", METHOD->self);
+    if (name == V_NULL && missing) name = ou_getattr_opt(vm, METHOD->func, vm->names[N_DU_name], &missing);
+    if (name == V_NULL && !missing) return V_NULL;
+    Value r = name != V_NULL && ou_is_a(vm, name, T_STR)
+                  ? ou_str_format(vm, "<bound method %U of %R>", name, METHOD->self)
+                  : ou_str_format(vm, "<bound method ? of %R>", METHOD->self);
     xrelease(vm, name);
     return r;
 }
-static Value method_compare(VM *vm, Value a, Value b, CmpOp op)
-{
-    if ((op != CMP_EQ && op != CMP_NE) || !is_exact(b, T_METHOD))
-        return V_NOTIMPL;
+static Value method_compare(VM *vm, Value a, Value b, CmpOp op) {
+    if ((op != CMP_EQ && op != CMP_NE) || !is_exact(b, T_METHOD)) return V_NOTIMPL;
     Method *x = (Method *)v_obj(a), *y = (Method *)v_obj(b);
     int eq = x->self == y->self ? ou_eq(vm, x->func, y->func) : 0;
     return eq < 0 ? V_NULL : v_bool((eq == 1) == (op == CMP_EQ));
 }
-static bool method_hash(VM *vm, Value self, int64_t *out)
-{
+static bool method_hash(VM *vm, Value self, int64_t *out) {
     int64_t f;
-    if (!ou_hash(vm, METHOD->func, &f))
-        return false;
+    if (!ou_hash(vm, METHOD->func, &f)) return false;
     *out = (int64_t)((METHOD->self >> 4) ^ (uint64_t)f);
-    if (*out == -1)
-        *out = -2;
+    if (*out == -1) *out = -2;
     return true;
 }
-static Value method_get(VM *vm, Value self, Value obj, Value cls)
-{
+static Value method_get(VM *vm, Value self, Value obj, Value cls) {
     (void)vm;
     (void)obj;
     (void)cls;
     return retain(self);
 }
-GET(method_func) { (void)vm; return retain(METHOD->func); }
-GET(method_self) { (void)vm; return retain(METHOD->self); }
-GET(method_name) { return ou_getattr(vm, METHOD->func, vm->names[N_DU_name]); }
-GET(method_qualname) { return ou_getattr(vm, METHOD->func, vm->names[N_DU_qualname]); }
+GET(method_func) {
+    (void)vm;
+    return retain(METHOD->func);
+}
+GET(method_self) {
+    (void)vm;
+    return retain(METHOD->self);
+}
+GET(method_name) {
+    return ou_getattr(vm, METHOD->func, vm->names[N_DU_name]);
+}
+GET(method_qualname) {
+    return ou_getattr(vm, METHOD->func, vm->names[N_DU_qualname]);
+}
 static const GetSetDef method_getset[] = {
     {"__func__", method_func, ou_readonly, "the function (or other callable) implementing a method"},
     {"__self__", method_self, ou_readonly, "the instance to which a method is bound"},
@@ -491,13 +494,11 @@ static const GetSetDef method_getset[] = {
     {"__qualname__", method_qualname, NULL, NULL},
     {0},
 };
-static Value method_reduce(VM *vm, const Value *args, int n)
-{
+static Value method_reduce(VM *vm, const Value *args, int n) {
     (void)n;
     Value name = method_name(vm, args[0]);
     Value getattr = vm->builtins ? ou_dict_get_c(vm, vm->builtins, "getattr") : V_NULL;
-    if (name == V_NULL || getattr == V_NULL)
-        return name;
+    if (name == V_NULL || getattr == V_NULL) return name;
     Value pair[2] = {((Method *)v_obj(args[0]))->self, name}, parts[2];
     parts[0] = getattr;
     parts[1] = ou_tuple_of(vm, pair, 2);
@@ -511,8 +512,14 @@ const TypeDef ou_type_method = {
     .name = "method",
     .size = sizeof(Method),
     .flags = TF_GC | TF_WEAKREF,
-    .slots = {.make = method_make, .dealloc = method_dealloc, .traverse = method_traverse, .repr = method_repr,
-              .hash = method_hash, .compare = method_compare, .call = method_call, .getattr = method_getattr,
+    .slots = {.make = method_make,
+              .dealloc = method_dealloc,
+              .traverse = method_traverse,
+              .repr = method_repr,
+              .hash = method_hash,
+              .compare = method_compare,
+              .call = method_call,
+              .getattr = method_getattr,
               .descr_get = method_get},
     .methods = method_methods,
     .getset = method_getset,

@@ -1,29 +1,25 @@
 /* Making classes: what `class` statements and type(name, bases, namespace) do.
  * Entry points: ou_build_class, ou_type_new, ou_calculate_metaclass, ou_type_set_bases.
- * The order of steps is CPython's, because scripts can watch it: metaclass, __prepare__, body, layout, mro, slots,
+ * The order of steps is CPython's, because scripts can watch it: metaclass, __prepare__, body, layout, mro,
+ * slots,
  * __set_name__, __init_subclass__. */
 #include "runtime/objects/errors.h"
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
 
-/* ---- layout -------------------------------------------------------------------------------------------------------------------- */
+/* ---- layout ------------------------------------------------------------------------------------------ */
 
-static bool adds_layout(const Type *t)
-{
-    if (!t->base)
-        return true;
+static bool adds_layout(const Type *t) {
+    if (!t->base) return true;
     return t->size != t->base->size || t->nslots != t->base->nslots;
 }
 
-const Type *ou_type_solid(const Type *t)
-{
-    while (!adds_layout(t))
-        t = t->base;
+const Type *ou_type_solid(const Type *t) {
+    while (!adds_layout(t)) t = t->base;
     return t;
 }
 
-bool ou_type_best_base(VM *vm, Tuple *bases, Type **out)
-{
+bool ou_type_best_base(VM *vm, Tuple *bases, Type **out) {
     Type *best = NULL;
     const Type *winner = NULL;
     for (uint32_t i = 0; i < bases->n; i++) {
@@ -49,27 +45,26 @@ bool ou_type_best_base(VM *vm, Tuple *bases, Type **out)
     return true;
 }
 
-Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases)
-{
+Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases) {
     Type *winner = (Type *)v_obj(meta);
     for (uint32_t i = 0; i < bases->n; i++) {
         Type *t = ou_type_of(vm, bases->items[i]);
-        if (ou_is_subtype(winner, t))
-            continue;
+        if (ou_is_subtype(winner, t)) continue;
         if (ou_is_subtype(t, winner)) {
             winner = t;
             continue;
         }
-        return ou_raise(vm, E_TYPE, "metaclass conflict: the metaclass of a derived class must be a (non-strict) subclass of "
-                                    "the metaclasses of all its bases");
+        return ou_raise(
+            vm, E_TYPE,
+            "metaclass conflict: the metaclass of a derived class must be a (non-strict) subclass of "
+            "the metaclasses of all its bases");
     }
     return retain(v_of(winner));
 }
 
-/* ---- mro ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- mro --------------------------------------------------------------------------------------------- */
 
-bool ou_type_set_mro(VM *vm, Type *t)
-{
+bool ou_type_set_mro(VM *vm, Type *t) {
     Value list;
     Type *meta = ou_type_of(vm, v_of(t));
     Value f = meta->id == T_TYPE ? V_NULL : ou_type_lookup(vm, meta, vm->names[N_mro]);
@@ -81,8 +76,7 @@ bool ou_type_set_mro(VM *vm, Type *t)
     } else {
         list = ou_compute_mro(vm, t);
     }
-    if (list == V_NULL)
-        return false;
+    if (list == V_NULL) return false;
     for (uint32_t i = 0; custom && i < as_list(list)->n; i++)
         if (!ou_is_a(vm, as_list(list)->items[i], T_TYPE)) {
             ou_raise(vm, E_TYPE, "mro() returned a non-class ('%.500T')", as_list(list)->items[i]);
@@ -91,28 +85,22 @@ bool ou_type_set_mro(VM *vm, Type *t)
         }
     Value tuple = ou_tuple_of(vm, as_list(list)->items, as_list(list)->n);
     release(vm, list);
-    if (tuple == V_NULL)
-        return false;
+    if (tuple == V_NULL) return false;
     Tuple *old = t->mro;
     t->mro = as_tuple(tuple);
-    if (old)
-        obj_release(vm, old);
+    if (old) obj_release(vm, old);
     return true;
 }
 
-static bool renew_mro(VM *vm, Type *t)
-{
-    if (!ou_type_set_mro(vm, t))
-        return false;
+static bool renew_mro(VM *vm, Type *t) {
+    if (!ou_type_set_mro(vm, t)) return false;
     for (uint32_t i = 0; i < t->nsubclasses; i++)
-        if (!renew_mro(vm, (Type *)t->subclasses[i]))
-            return false;
+        if (!renew_mro(vm, (Type *)t->subclasses[i])) return false;
     ou_slots_update_all(vm, t);
     return true;
 }
 
-bool ou_type_set_bases(VM *vm, Type *t, Value bases)
-{
+bool ou_type_set_bases(VM *vm, Type *t, Value bases) {
     Tuple *nb = as_tuple(bases), *old = t->bases;
     Type *best;
     if (nb->n == 0) {
@@ -130,21 +118,19 @@ bool ou_type_set_bases(VM *vm, Type *t, Value bases)
         }
     }
     if (t->id >= T_COUNT) { /* exceptions with two bases are put together at boot */
-        if (!ou_type_best_base(vm, nb, &best))
-            return false;
-        if (ou_type_solid(best) != ou_type_solid(t->base) || (best->flags & TF_DICT) != (t->base->flags & TF_DICT)) {
+        if (!ou_type_best_base(vm, nb, &best)) return false;
+        if (ou_type_solid(best) != ou_type_solid(t->base) ||
+            (best->flags & TF_DICT) != (t->base->flags & TF_DICT)) {
             ou_raise(vm, E_TYPE, "__bases__ assignment: '%N' object layout differs from '%N'", best, t->base);
             return false;
         }
     } else {
         best = t->base;
     }
-    for (uint32_t i = 0; i < old->n; i++)
-        ou_type_remove_subclass((Type *)v_obj(old->items[i]), t);
+    for (uint32_t i = 0; i < old->n; i++) ou_type_remove_subclass((Type *)v_obj(old->items[i]), t);
     t->bases = obj_retain(nb);
     bool ok = true;
-    for (uint32_t i = 0; i < nb->n; i++)
-        ok = ok && ou_type_add_subclass(vm, (Type *)v_obj(nb->items[i]), t);
+    for (uint32_t i = 0; i < nb->n; i++) ok = ok && ou_type_add_subclass(vm, (Type *)v_obj(nb->items[i]), t);
     if (t->id >= T_COUNT) {
         Type *was = t->base;
         t->base = obj_retain(best);
@@ -154,11 +140,9 @@ bool ou_type_set_bases(VM *vm, Type *t, Value bases)
         ok = ok && ou_type_set_mro(vm, t);
     }
     if (!ok) {
-        for (uint32_t i = 0; i < nb->n; i++)
-            ou_type_remove_subclass((Type *)v_obj(nb->items[i]), t);
+        for (uint32_t i = 0; i < nb->n; i++) ou_type_remove_subclass((Type *)v_obj(nb->items[i]), t);
         t->bases = old;
-        for (uint32_t i = 0; i < old->n; i++)
-            ou_type_add_subclass(vm, (Type *)v_obj(old->items[i]), t);
+        for (uint32_t i = 0; i < old->n; i++) ou_type_add_subclass(vm, (Type *)v_obj(old->items[i]), t);
         obj_release(vm, nb);
         return false;
     }
@@ -167,26 +151,23 @@ bool ou_type_set_bases(VM *vm, Type *t, Value bases)
     return true;
 }
 
-/* ---- __slots__ -------------------------------------------------------------------------------------------------------------------- */
+/* ---- __slots__ --------------------------------------------------------------------------------------- */
 
 typedef struct SlotList {
-    Value names;           /* list of mangled names; V_NULL: no __slots__ */
-    bool dict, weakref;    /* "__dict__", "__weakref__" are among them */
+    Value names;        /* list of mangled names; V_NULL: no __slots__ */
+    bool dict, weakref; /* "__dict__", "__weakref__" are among them */
 } SlotList;
 
-static bool is_identifier(const Str *s)
-{
+static bool is_identifier(const Str *s) {
     for (uint32_t i = 0; i < s->size; i++) {
         unsigned char c = (unsigned char)s->data[i];
         bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
-        if (!alpha && !(i > 0 && c >= '0' && c <= '9'))
-            return false;
+        if (!alpha && !(i > 0 && c >= '0' && c <= '9')) return false;
     }
     return s->size > 0;
 }
 
-static bool add_slot(VM *vm, Type *t, Dict *ns, Str *name, SlotList *out)
-{
+static bool add_slot(VM *vm, Type *t, Dict *ns, Str *name, SlotList *out) {
     if (ou_str_eq_c(name, "__dict__")) {
         if (out->dict || (t->base->flags & TF_DICT)) {
             ou_raise(vm, E_TYPE, "__dict__ slot disallowed: we already got one");
@@ -204,14 +185,13 @@ static bool add_slot(VM *vm, Type *t, Dict *ns, Str *name, SlotList *out)
         return true;
     }
     Value m = ou_str_mangle(vm, t->name, name);
-    if (m == V_NULL)
-        return false;
+    if (m == V_NULL) return false;
     Str *in = ou_intern_str(vm, as_str(m));
     release(vm, m);
-    if (!in)
-        return false;
+    if (!in) return false;
     bool ok;
-    if (ou_dict_get_str(vm, ns, in) != V_NULL && !ou_str_eq_c(in, "__qualname__") && !ou_str_eq_c(in, "__classcell__")) {
+    if (ou_dict_get_str(vm, ns, in) != V_NULL && !ou_str_eq_c(in, "__qualname__") &&
+        !ou_str_eq_c(in, "__classcell__")) {
         ou_raise(vm, E_VALUE, "%R in __slots__ conflicts with class variable", v_of(in));
         ok = false;
     } else {
@@ -221,20 +201,17 @@ static bool add_slot(VM *vm, Type *t, Dict *ns, Str *name, SlotList *out)
     return ok;
 }
 
-static bool collect_slots(VM *vm, Type *t, Dict *ns, SlotList *out)
-{
+static bool collect_slots(VM *vm, Type *t, Dict *ns, SlotList *out) {
     Value slots = ou_dict_get_str(vm, ns, vm->names[N_DU_slots]);
     out->names = V_NULL;
     out->dict = out->weakref = false;
-    if (slots == V_NULL)
-        return true;
+    if (slots == V_NULL) return true;
     Value list;
     if (ou_is_a(vm, slots, T_STR))
         list = ou_list_of(vm, &slots, 1);
     else
         list = ou_list_from(vm, slots);
-    if (list == V_NULL)
-        return false;
+    if (list == V_NULL) return false;
     out->names = ou_list_new(vm, as_list(list)->n);
     bool ok = out->names != V_NULL;
     if (ok && as_list(list)->n && (t->flags & TF_VAR || t->struct_id == T_INT) && t->struct_id != T_STR) {
@@ -261,16 +238,14 @@ static bool collect_slots(VM *vm, Type *t, Dict *ns, SlotList *out)
     return ok;
 }
 
-static bool dict_add(VM *vm, Dict *d, Str *name, Value v)
-{
+static bool dict_add(VM *vm, Dict *d, Str *name, Value v) {
     bool ok = v != V_NULL && ou_dict_set_str(vm, d, name, v);
     xrelease(vm, v);
     return ok;
 }
 
 /* Size, flags and tail of instances, and the descriptors that reach into it. */
-static bool lay_out(VM *vm, Type *t, SlotList *slots)
-{
+static bool lay_out(VM *vm, Type *t, SlotList *slots) {
     Type *base = t->base;
     t->nslots = base->nslots;
     bool had_dict = (base->flags & TF_DICT) != 0, want_dict = slots->names == V_NULL || slots->dict;
@@ -280,18 +255,15 @@ static bool lay_out(VM *vm, Type *t, SlotList *slots)
         want_dict = want_dict || (f & TF_DICT);
         want_weak = want_weak || (f & TF_WEAKREF);
     }
-    bool own_storage = t->struct_id == T_TYPE || t->struct_id == T_MODULE; /* their structs hold a dict of their own */
-    if (own_storage)
-        want_dict = had_dict;
-    if (want_dict)
-        t->flags |= TF_DICT;
-    if (want_weak)
-        t->flags |= TF_WEAKREF;
+    bool own_storage =
+        t->struct_id == T_TYPE || t->struct_id == T_MODULE; /* their structs hold a dict of their own */
+    if (own_storage) want_dict = had_dict;
+    if (want_dict) t->flags |= TF_DICT;
+    if (want_weak) t->flags |= TF_WEAKREF;
     uint32_t n = slots->names == V_NULL ? 0 : as_list(slots->names)->n;
     for (uint32_t i = 0; i < n; i++) {
         Str *name = as_str(as_list(slots->names)->items[i]);
-        if (!dict_add(vm, t->dict, name, ou_member_new(vm, name, t, t->nslots + i)))
-            return false;
+        if (!dict_add(vm, t->dict, name, ou_member_new(vm, name, t, t->nslots + i))) return false;
     }
     t->nslots += n;
     if (!own_storage && (t->nslots || want_dict)) {
@@ -303,8 +275,7 @@ static bool lay_out(VM *vm, Type *t, SlotList *slots)
             t->tail = (int32_t)((t->size + 7u) & ~7u);
     }
     t->inline_cap = t->tail > 0 ? t->nslots + (want_dict ? 2u : 0u) : 0;
-    if (base->inline_cap > t->inline_cap && t->tail > 0)
-        t->inline_cap = base->inline_cap;
+    if (base->inline_cap > t->inline_cap && t->tail > 0) t->inline_cap = base->inline_cap;
     if (!own_storage && want_dict && !had_dict && ou_dict_get_c(vm, t->dict, "__dict__") == V_NULL &&
         !dict_add(vm, t->dict, vm->names[N_DU_dict], ou_getset_new(vm, &ou_dict_getset, t)))
         return false;
@@ -314,19 +285,16 @@ static bool lay_out(VM *vm, Type *t, SlotList *slots)
     return true;
 }
 
-/* ---- the namespace -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the namespace ----------------------------------------------------------------------------------- */
 
 /* Functions under these names become class or static methods by themselves. */
-static bool wrap_implicit(VM *vm, Dict *d, Str *name, bool to_static)
-{
+static bool wrap_implicit(VM *vm, Dict *d, Str *name, bool to_static) {
     Value f = ou_dict_get_str(vm, d, name);
-    if (f == V_NULL || !is_exact(f, T_FUNCTION))
-        return true;
+    if (f == V_NULL || !is_exact(f, T_FUNCTION)) return true;
     return dict_add(vm, d, name, to_static ? ou_staticmethod_new(vm, f) : ou_classmethod_new(vm, f));
 }
 
-static bool take_name(VM *vm, Type *t)
-{
+static bool take_name(VM *vm, Type *t) {
     Value q = ou_dict_get_str(vm, t->dict, vm->names[N_DU_qualname]);
     if (q == V_NULL) {
         t->qualname = obj_retain(t->name);
@@ -340,31 +308,28 @@ static bool take_name(VM *vm, Type *t)
     return ou_dict_del(vm, t->dict, v_of(vm->names[N_DU_qualname])) >= 0;
 }
 
-static bool fill_namespace(VM *vm, Type *t)
-{
+static bool fill_namespace(VM *vm, Type *t) {
     Dict *d = t->dict;
-    if (!take_name(vm, t))
-        return false;
+    if (!take_name(vm, t)) return false;
     if (ou_dict_get_str(vm, d, vm->names[N_DU_module]) == V_NULL) {
         Dict *g = ou_current_globals(vm);
         Value m = g ? ou_dict_get_str(vm, g, vm->names[N_DU_name]) : V_NULL;
-        if (m != V_NULL && !ou_dict_set_str(vm, d, vm->names[N_DU_module], m))
-            return false;
+        if (m != V_NULL && !ou_dict_set_str(vm, d, vm->names[N_DU_module], m)) return false;
     }
     /* Equality without a hash of its own makes instances unhashable. */
-    if (ou_dict_get_str(vm, d, vm->names[N_DU_eq]) != V_NULL && ou_dict_get_str(vm, d, vm->names[N_DU_hash]) == V_NULL &&
+    if (ou_dict_get_str(vm, d, vm->names[N_DU_eq]) != V_NULL &&
+        ou_dict_get_str(vm, d, vm->names[N_DU_hash]) == V_NULL &&
         !ou_dict_set_str(vm, d, vm->names[N_DU_hash], V_NONE))
         return false;
-    return wrap_implicit(vm, d, vm->names[N_DU_new], true) && wrap_implicit(vm, d, vm->names[N_DU_init_subclass], false) &&
+    return wrap_implicit(vm, d, vm->names[N_DU_new], true) &&
+           wrap_implicit(vm, d, vm->names[N_DU_init_subclass], false) &&
            wrap_implicit(vm, d, vm->names[N_DU_class_getitem], false);
 }
 
 /* The cell that the methods' `__class__` and super() read. */
-static bool fill_class_cell(VM *vm, Type *t, Str *name, Value v)
-{
+static bool fill_class_cell(VM *vm, Type *t, Str *name, Value v) {
     Value cell = ou_dict_get_str(vm, t->dict, name);
-    if (cell == V_NULL)
-        return true;
+    if (cell == V_NULL) return true;
     if (!is_exact(cell, T_CELL)) {
         ou_raise(vm, E_TYPE, "type.__new__: %Q must be a nonlocal cell, not <class '%T'>", name, cell);
         return false;
@@ -373,27 +338,24 @@ static bool fill_class_cell(VM *vm, Type *t, Str *name, Value v)
     return ou_dict_del(vm, t->dict, v_of(name)) >= 0;
 }
 
-/* ---- __set_name__ and __init_subclass__ --------------------------------------------------------------------------------------------------- */
+/* ---- __set_name__ and __init_subclass__ -------------------------------------------------------------- */
 
-static bool set_names(VM *vm, Type *t)
-{
+static bool set_names(VM *vm, Type *t) {
     Value copy = ou_dict_copy(vm, t->dict);
-    if (copy == V_NULL)
-        return false;
+    if (copy == V_NULL) return false;
     uint32_t pos = 0;
     Value key, v;
     bool ok = true;
     while (ok && ou_dict_next(as_dict(copy), &pos, &key, &v)) {
-        if (!is_obj(v) || is_exact(v, T_FUNCTION) || is_exact(v, T_STR))
-            continue;
+        if (!is_obj(v) || is_exact(v, T_FUNCTION) || is_exact(v, T_STR)) continue;
         Value args[2] = {v_of(t), key};
         bool absent;
         Value r = ou_call_special(vm, v, N_DU_set_name, args, 2, &absent);
-        if (absent)
-            continue;
+        if (absent) continue;
         if (r == V_NULL) {
             Value exc = ou_exc_take(vm);
-            Value note = ou_str_format(vm, "Error calling __set_name__ on '%.100T' instance %R in '%.100N'", v, key, t);
+            Value note = ou_str_format(vm, "Error calling __set_name__ on '%.100T' instance %R in '%.100N'",
+                                       v, key, t);
             if (note != V_NULL) {
                 Value added = ou_call_method_c(vm, exc, "add_note", &note, 1);
                 xrelease(vm, added);
@@ -410,35 +372,29 @@ static bool set_names(VM *vm, Type *t)
     return ok;
 }
 
-static bool call_init_subclass(VM *vm, Type *t, const Value *kwargs, Tuple *kwnames)
-{
+static bool call_init_subclass(VM *vm, Type *t, const Value *kwargs, Tuple *kwnames) {
     Value f = V_NULL;
     for (uint32_t i = 1; t->mro && i < t->mro->n && f == V_NULL; i++) {
         Type *m = (Type *)v_obj(t->mro->items[i]);
         f = m->dict ? ou_dict_get_str(vm, m->dict, vm->names[N_DU_init_subclass]) : V_NULL;
     }
-    if (f == V_NULL)
-        return true;
+    if (f == V_NULL) return true;
     Value b = ou_descr_get(vm, f, V_NULL, v_of(t));
-    if (b == V_NULL)
-        return false;
+    if (b == V_NULL) return false;
     Value r = ou_call(vm, b, kwargs, 0, kwnames);
     release(vm, b);
-    if (r == V_NULL)
-        return false;
+    if (r == V_NULL) return false;
     release(vm, r);
     return true;
 }
 
-/* ---- type(name, bases, namespace) --------------------------------------------------------------------------------------------------------------- */
+/* ---- type(name, bases, namespace) -------------------------------------------------------------------- */
 
 enum { FROM_BASE = TF_EXC | TF_SEQUENCE | TF_MAPPING | TF_MATCH_SELF | TF_VAR | TF_DICT | TF_WEAKREF };
 
-static bool set_up(VM *vm, Type *t, Tuple *bases, Dict *ns)
-{
+static bool set_up(VM *vm, Type *t, Tuple *bases, Dict *ns) {
     Type *base;
-    if (!ou_type_best_base(vm, bases, &base))
-        return false;
+    if (!ou_type_best_base(vm, bases, &base)) return false;
     t->base = obj_retain(base);
     t->bases = obj_retain(bases);
     t->id = vm->next_type_id++;
@@ -446,41 +402,35 @@ static bool set_up(VM *vm, Type *t, Tuple *bases, Dict *ns)
     t->size = base->size;
     t->flags = TF_HEAP | TF_BASE | TF_GC | (base->flags & FROM_BASE);
     Value d = ou_dict_copy(vm, ns);
-    if (d == V_NULL)
-        return false;
+    if (d == V_NULL) return false;
     t->dict = as_dict(d);
     SlotList slots;
-    if (!collect_slots(vm, t, ns, &slots))
-        return false;
+    if (!collect_slots(vm, t, ns, &slots)) return false;
     bool ok = fill_namespace(vm, t) && lay_out(vm, t, &slots);
     xrelease(vm, slots.names);
-    if (!ok)
-        return false;
+    if (!ok) return false;
     if (ou_dict_get_str(vm, t->dict, vm->names[N_DU_doc]) == V_NULL &&
         !ou_dict_set_str(vm, t->dict, vm->names[N_DU_doc], V_NONE))
         return false;
     if (!fill_class_cell(vm, t, vm->names[N_DU_classcell], v_of(t)) ||
         !fill_class_cell(vm, t, vm->names[N_DU_classdictcell], v_of(t->dict)))
         return false;
-    if (!ou_type_set_mro(vm, t))
-        return false;
+    if (!ou_type_set_mro(vm, t)) return false;
     t->slots = base->slots;
     ou_slots_update_all(vm, t);
     for (uint32_t i = 1; i < t->mro->n; i++)
         t->flags |= ((Type *)v_obj(t->mro->items[i]))->flags & (TF_SEQUENCE | TF_MAPPING | TF_EXC);
     for (uint32_t i = 0; i < bases->n; i++)
-        if (!ou_type_add_subclass(vm, (Type *)v_obj(bases->items[i]), t))
-            return false;
+        if (!ou_type_add_subclass(vm, (Type *)v_obj(bases->items[i]), t)) return false;
     ou_type_new_version(vm, t);
     return true;
 }
 
-Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const Value *kwargs, Tuple *kwnames)
-{
+Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const Value *kwargs,
+                  Tuple *kwnames) {
     Value object = v_of(vm->types[T_OBJECT]);
     Value b = bases->n ? retain(v_of(bases)) : ou_tuple_of(vm, &object, 1);
-    if (b == V_NULL)
-        return V_NULL;
+    if (b == V_NULL) return V_NULL;
     if (strlen(name->data) != name->size) {
         release(vm, b);
         return ou_raise(vm, E_VALUE, "type name must not contain null characters");
@@ -491,7 +441,8 @@ Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const V
         return V_NULL;
     }
     t->name = ou_intern_str(vm, name);
-    bool ok = t->name && set_up(vm, t, as_tuple(b), ns) && set_names(vm, t) && call_init_subclass(vm, t, kwargs, kwnames);
+    bool ok = t->name && set_up(vm, t, as_tuple(b), ns) && set_names(vm, t) &&
+              call_init_subclass(vm, t, kwargs, kwnames);
     release(vm, b);
     if (!ok) {
         obj_release(vm, t);
@@ -500,11 +451,11 @@ Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const V
     return v_of(t);
 }
 
-/* ---- class statements -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- class statements -------------------------------------------------------------------------------- */
 
-/* Replaces bases that are no types through their __mro_entries__. Owned; the same tuple if nothing changed. */
-static Value resolve_bases(VM *vm, Value bases)
-{
+/* Replaces bases that are no types through their __mro_entries__. Owned; the same tuple if nothing changed.
+ */
+static Value resolve_bases(VM *vm, Value bases) {
     Tuple *b = as_tuple(bases);
     Value list = V_NULL;
     for (uint32_t i = 0; i < b->n; i++) {
@@ -512,13 +463,11 @@ static Value resolve_bases(VM *vm, Value bases)
         bool missing = true;
         if (!ou_is_a(vm, base, T_TYPE)) {
             Value f = ou_getattr_opt(vm, base, vm->names[N_DU_mro_entries], &missing);
-            if (f == V_NULL && !missing)
-                goto fail;
+            if (f == V_NULL && !missing) goto fail;
             if (f != V_NULL) {
                 entries = ou_call1(vm, f, bases);
                 release(vm, f);
-                if (entries == V_NULL)
-                    goto fail;
+                if (entries == V_NULL) goto fail;
                 if (!ou_is_a(vm, entries, T_TUPLE)) {
                     release(vm, entries);
                     ou_raise(vm, E_TYPE, "__mro_entries__ must return a tuple");
@@ -537,11 +486,9 @@ static Value resolve_bases(VM *vm, Value bases)
         } else if (list != V_NULL) {
             ok = ou_list_append(vm, as_list(list), base);
         }
-        if (!ok)
-            goto fail;
+        if (!ok) goto fail;
     }
-    if (list == V_NULL)
-        return retain(bases);
+    if (list == V_NULL) return retain(bases);
     Value t = ou_tuple_of(vm, as_list(list)->items, as_list(list)->n);
     release(vm, list);
     return t;
@@ -557,8 +504,7 @@ typedef struct ClassParts {
     int nkw;
 } ClassParts;
 
-static bool split_keywords(VM *vm, ClassParts *p, const Value *values, Tuple *kwnames)
-{
+static bool split_keywords(VM *vm, ClassParts *p, const Value *values, Tuple *kwnames) {
     p->kwnames = NULL;
     p->nkw = 0;
     Value names[32];
@@ -576,47 +522,38 @@ static bool split_keywords(VM *vm, ClassParts *p, const Value *values, Tuple *kw
     }
     if (p->nkw) {
         Value t = ou_tuple_of(vm, names, (size_t)p->nkw);
-        if (t == V_NULL)
-            return false;
+        if (t == V_NULL) return false;
         p->kwnames = as_tuple(t);
     }
     return true;
 }
 
-static bool pick_metaclass(VM *vm, ClassParts *p)
-{
+static bool pick_metaclass(VM *vm, ClassParts *p) {
     Tuple *bases = as_tuple(p->bases);
     if (p->meta == V_NULL)
         p->meta = retain(bases->n ? v_of(ou_type_of(vm, bases->items[0])) : v_of(vm->types[T_TYPE]));
-    if (!ou_is_a(vm, p->meta, T_TYPE))
-        return true;
+    if (!ou_is_a(vm, p->meta, T_TYPE)) return true;
     Value m = ou_calculate_metaclass(vm, p->meta, bases);
-    if (m == V_NULL)
-        return false;
+    if (m == V_NULL) return false;
     set_owned(vm, &p->meta, m);
     return true;
 }
 
-static Value call_with(VM *vm, Value f, Value *head, int n, const ClassParts *p)
-{
+static Value call_with(VM *vm, Value f, Value *head, int n, const ClassParts *p) {
     Value args[40];
-    for (int i = 0; i < n; i++)
-        args[i] = head[i];
-    for (int i = 0; i < p->nkw; i++)
-        args[n + i] = p->kwargs[i];
+    for (int i = 0; i < n; i++) args[i] = head[i];
+    for (int i = 0; i < p->nkw; i++) args[n + i] = p->kwargs[i];
     return ou_call(vm, f, args, n, p->kwnames);
 }
 
-static bool prepare(VM *vm, ClassParts *p, Value name)
-{
+static bool prepare(VM *vm, ClassParts *p, Value name) {
     if (p->meta == v_of(vm->types[T_TYPE])) {
         p->ns = ou_dict_new(vm);
         return p->ns != V_NULL;
     }
     bool missing;
     Value f = ou_getattr_opt(vm, p->meta, vm->names[N_DU_prepare], &missing);
-    if (f == V_NULL && !missing)
-        return false;
+    if (f == V_NULL && !missing) return false;
     if (f == V_NULL) {
         p->ns = ou_dict_new(vm);
     } else {
@@ -624,12 +561,12 @@ static bool prepare(VM *vm, ClassParts *p, Value name)
         p->ns = call_with(vm, f, head, 2, p);
         release(vm, f);
     }
-    if (p->ns == V_NULL)
-        return false;
+    if (p->ns == V_NULL) return false;
     if (!ou_type_of(vm, p->ns)->slots.getitem) {
         bool is_type = ou_is_a(vm, p->meta, T_TYPE);
         if (is_type)
-            ou_raise(vm, E_TYPE, "%.200N.__prepare__() must return a mapping, not %.200T", (Type *)v_obj(p->meta), p->ns);
+            ou_raise(vm, E_TYPE, "%.200N.__prepare__() must return a mapping, not %.200T",
+                     (Type *)v_obj(p->meta), p->ns);
         else
             ou_raise(vm, E_TYPE, "<metaclass>.__prepare__() must return a mapping, not %.200T", p->ns);
         return false;
@@ -637,19 +574,16 @@ static bool prepare(VM *vm, ClassParts *p, Value name)
     return true;
 }
 
-static Value make_class(VM *vm, ClassParts *p, Value func, Value name, Value orig_bases)
-{
+static Value make_class(VM *vm, ClassParts *p, Value func, Value name, Value orig_bases) {
     Function *fn = as_function(func);
     Value cell = ou_exec(vm, fn->code, fn->globals, p->ns, fn->closure);
-    if (cell == V_NULL)
-        return V_NULL;
+    if (cell == V_NULL) return V_NULL;
     Value cls = V_NULL;
     if (p->bases == orig_bases || ou_setitem(vm, p->ns, v_of(vm->names[N_DU_orig_bases]), orig_bases)) {
         /* The namespace's cell, to see afterwards that type.__new__ was given it. */
         if (!is_exact(cell, T_CELL) && is_exact(p->ns, T_DICT)) {
             Value c = ou_dict_get_str(vm, as_dict(p->ns), vm->names[N_DU_classcell]);
-            if (c != V_NULL)
-                set_owned(vm, &cell, retain(c));
+            if (c != V_NULL) set_owned(vm, &cell, retain(c));
         }
         Value head[3] = {name, p->bases, p->ns};
         cls = call_with(vm, p->meta, head, 3, p);
@@ -657,8 +591,9 @@ static Value make_class(VM *vm, ClassParts *p, Value func, Value name, Value ori
     if (cls != V_NULL && ou_is_a(vm, cls, T_TYPE) && is_exact(cell, T_CELL)) {
         Value in = ((Cell *)v_obj(cell))->v;
         if (in == V_UNBOUND) {
-            ou_raise(vm, E_RUNTIME, "__class__ not set defining %R as %R. Was __classcell__ propagated to type.__new__?", name,
-                     cls);
+            ou_raise(vm, E_RUNTIME,
+                     "__class__ not set defining %R as %R. Was __classcell__ propagated to type.__new__?",
+                     name, cls);
             release(vm, cls);
             cls = V_NULL;
         } else if (in != cls) {
@@ -671,27 +606,23 @@ static Value make_class(VM *vm, ClassParts *p, Value func, Value name, Value ori
     return cls;
 }
 
-Value ou_build_class(VM *vm, const Value *args, int n, Tuple *kwnames)
-{
-    if (n < 2)
-        return ou_raise(vm, E_TYPE, "__build_class__: not enough arguments");
+Value ou_build_class(VM *vm, const Value *args, int n, Tuple *kwnames) {
+    if (n < 2) return ou_raise(vm, E_TYPE, "__build_class__: not enough arguments");
     if (!is_exact(args[0], T_FUNCTION))
         return ou_raise(vm, E_TYPE, "__build_class__: func must be a function");
-    if (!ou_is_a(vm, args[1], T_STR))
-        return ou_raise(vm, E_TYPE, "__build_class__: name is not a string");
+    if (!ou_is_a(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__build_class__: name is not a string");
     ClassParts p = {V_NULL, V_NULL, V_NULL, {0}, NULL, 0};
     Value cls = V_NULL;
     Value orig = ou_tuple_of(vm, args + 2, (size_t)(n - 2));
-    if (orig == V_NULL)
-        return V_NULL;
+    if (orig == V_NULL) return V_NULL;
     p.bases = resolve_bases(vm, orig);
-    if (p.bases != V_NULL && split_keywords(vm, &p, args + n, kwnames) && pick_metaclass(vm, &p) && prepare(vm, &p, args[1]))
+    if (p.bases != V_NULL && split_keywords(vm, &p, args + n, kwnames) && pick_metaclass(vm, &p) &&
+        prepare(vm, &p, args[1]))
         cls = make_class(vm, &p, args[0], args[1], orig);
     xrelease(vm, p.ns);
     xrelease(vm, p.meta);
     xrelease(vm, p.bases);
-    if (p.kwnames)
-        obj_release(vm, p.kwnames);
+    if (p.kwnames) obj_release(vm, p.kwnames);
     release(vm, orig);
     return cls;
 }

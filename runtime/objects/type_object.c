@@ -1,4 +1,5 @@
-/* The type `object`: what every class inherits. Also the two attributes that classes give their instances, __dict__ and
+/* The type `object`: what every class inherits. Also the two attributes that classes give their instances,
+ * __dict__ and
  * __weakref__, and the __new__ that built-in types show. */
 #include "runtime/objects/errors.h"
 #include "runtime/objects/import.h"
@@ -6,10 +7,9 @@
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
 
-/* ---- construction --------------------------------------------------------------------------------------------------------------- */
+/* ---- construction ------------------------------------------------------------------------------------ */
 
-static Value raise_abstract(VM *vm, Type *cls)
-{
+static Value raise_abstract(VM *vm, Type *cls) {
     Value set = ou_getattr(vm, v_of(cls), vm->names[N_DU_abstractmethods]);
     Value list = set == V_NULL ? V_NULL : ou_list_from(vm, set);
     xrelease(vm, set);
@@ -20,35 +20,35 @@ static Value raise_abstract(VM *vm, Type *cls)
     Value sep = ou_str_c(vm, "', '");
     Value joined = sep == V_NULL ? V_NULL : ou_str_join(vm, sep, as_list(list)->items, as_list(list)->n);
     if (joined != V_NULL)
-        ou_raise(vm, E_TYPE, "Can't instantiate abstract class %Q without an implementation for abstract method%s '%U'", cls->name,
-                 as_list(list)->n > 1 ? "s" : "", joined);
+        ou_raise(vm, E_TYPE,
+                 "Can't instantiate abstract class %Q without an implementation for abstract method%s '%U'",
+                 cls->name, as_list(list)->n > 1 ? "s" : "", joined);
     xrelease(vm, joined);
     xrelease(vm, sep);
     release(vm, list);
     return V_NULL;
 }
 
-static bool excess(int n, const Tuple *kwnames) { return n > 0 || (kwnames && kwnames->n > 0); }
+static bool excess(int n, const Tuple *kwnames) {
+    return n > 0 || (kwnames && kwnames->n > 0);
+}
 
-Value ou_object_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
+Value ou_object_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     (void)args;
     if (excess(n, kwnames)) {
         if (cls->slots.make != ou_object_make)
-            return ou_raise(vm, E_TYPE, "object.__new__() takes exactly one argument (the type to instantiate)");
+            return ou_raise(vm, E_TYPE,
+                            "object.__new__() takes exactly one argument (the type to instantiate)");
         if (cls->slots.init == ou_object_init)
             return ou_raise(vm, E_TYPE, "%.200N() takes no arguments", cls);
     }
-    if (cls->flags & TF_ABSTRACT)
-        return raise_abstract(vm, cls);
+    if (cls->flags & TF_ABSTRACT) return raise_abstract(vm, cls);
     return v_of(ou_new(vm, cls, 0));
 }
 
-int ou_object_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
-{
+int ou_object_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
     (void)args;
-    if (!excess(n, kwnames))
-        return 0;
+    if (!excess(n, kwnames)) return 0;
     Type *t = ou_type_of(vm, self);
     if (t->slots.init != ou_object_init) {
         ou_raise(vm, E_TYPE, "object.__init__() takes exactly one argument (the instance to initialize)");
@@ -62,14 +62,12 @@ int ou_object_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
 }
 
 /* T.__new__(S, ...) for a built-in T: S must be a subtype whose layout T's constructor makes. */
-static Value new_call(VM *vm, const Value *args, int n)
-{
+static Value new_call(VM *vm, const Value *args, int n) {
     (void)n;
     Type *owner = (Type *)v_obj(args[0]);
     Tuple *pos = as_tuple(args[1]);
     Dict *kw = as_dict(args[2]);
-    if (pos->n == 0)
-        return ou_raise(vm, E_TYPE, "%N.__new__(): not enough arguments", owner);
+    if (pos->n == 0) return ou_raise(vm, E_TYPE, "%N.__new__(): not enough arguments", owner);
     Value c = pos->items[0];
     if (!ou_is_a(vm, c, T_TYPE))
         return ou_raise(vm, E_TYPE, "%N.__new__(X): X is not a type object (%T)", owner, c);
@@ -77,16 +75,13 @@ static Value new_call(VM *vm, const Value *args, int n)
     if (!ou_is_subtype(cls, owner))
         return ou_raise(vm, E_TYPE, "%N.__new__(%N): %N is not a subtype of %N", owner, cls, cls, owner);
     const Type *native = cls;
-    while (native && (native->flags & TF_HEAP))
-        native = native->base;
+    while (native && (native->flags & TF_HEAP)) native = native->base;
     if (native && native->slots.make != owner->slots.make)
         return ou_raise(vm, E_TYPE, "%N.__new__(%N) is not safe, use %N.__new__()", owner, cls, native);
     Value buf[16], *all = buf;
     size_t total = pos->n - 1 + kw->n;
-    if (total > 16 && !(all = ou_alloc(&vm->heap, total * sizeof *all)))
-        return ou_raise_memory(vm);
-    for (uint32_t i = 1; i < pos->n; i++)
-        all[i - 1] = pos->items[i];
+    if (total > 16 && !(all = ou_alloc(&vm->heap, total * sizeof *all))) return ou_raise_memory(vm);
+    for (uint32_t i = 1; i < pos->n; i++) all[i - 1] = pos->items[i];
     Value names = kw->n ? ou_tuple_new(vm, kw->n) : V_NULL;
     Value r = V_NULL;
     if (!kw->n || names != V_NULL) {
@@ -99,20 +94,17 @@ static Value new_call(VM *vm, const Value *args, int n)
         r = owner->slots.make(vm, cls, all, (int)pos->n - 1, names == V_NULL ? NULL : as_tuple(names));
     }
     xrelease(vm, names);
-    if (all != buf)
-        ou_free(&vm->heap, all, total * sizeof *all);
+    if (all != buf) ou_free(&vm->heap, all, total * sizeof *all);
     return r;
 }
 const NativeDef ou_new_def = {"__new__(*args, **kwargs)", new_call,
                               "Create and return a new object.  See help(type) for accurate signature.", 0};
 
-/* ---- text, identity -------------------------------------------------------------------------------------------------------------------- */
+/* ---- text, identity ---------------------------------------------------------------------------------- */
 
-static Value object_repr(VM *vm, Value self)
-{
+static Value object_repr(VM *vm, Value self) {
     Value d = ou_type_display(vm, ou_type_of(vm, self));
-    if (d == V_NULL)
-        return V_NULL;
+    if (d == V_NULL) return V_NULL;
     StrBuf b;
     ou_sb_init(&b, vm);
     ou_sb_putc(&b, '<');
@@ -122,36 +114,29 @@ static Value object_repr(VM *vm, Value self)
     return ou_sb_finish(&b);
 }
 
-static Value object_str(VM *vm, Value self)
-{
+static Value object_str(VM *vm, Value self) {
     return ou_type_of(vm, self)->slots.repr(vm, self);
 }
 
-static bool object_hash(VM *vm, Value self, int64_t *out)
-{
+static bool object_hash(VM *vm, Value self, int64_t *out) {
     (void)vm;
     uint64_t h = self >> 4 | self << 60;
     *out = (int64_t)h == -1 ? -2 : (int64_t)h;
     return true;
 }
 
-static Value object_compare(VM *vm, Value a, Value b, CmpOp op)
-{
-    if (op == CMP_EQ)
-        return a == b ? V_TRUE : V_NOTIMPL;
-    if (op != CMP_NE)
-        return V_NOTIMPL;
+static Value object_compare(VM *vm, Value a, Value b, CmpOp op) {
+    if (op == CMP_EQ) return a == b ? V_TRUE : V_NOTIMPL;
+    if (op != CMP_NE) return V_NOTIMPL;
     Type *t = ou_type_of(vm, a);
     Value eq = t->slots.compare(vm, a, b, CMP_EQ);
-    if (eq == V_NULL || eq == V_NOTIMPL)
-        return eq;
+    if (eq == V_NULL || eq == V_NOTIMPL) return eq;
     int r = ou_truth(vm, eq);
     release(vm, eq);
     return r < 0 ? V_NULL : v_bool(!r);
 }
 
-static Value object_format(VM *vm, const Value *args, int n)
-{
+static Value object_format(VM *vm, const Value *args, int n) {
     (void)n;
     if (!ou_is_a(vm, args[1], T_STR))
         return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %T", args[1]);
@@ -160,18 +145,15 @@ static Value object_format(VM *vm, const Value *args, int n)
     return ou_str(vm, args[0]);
 }
 
-/* ---- __dict__, __weakref__, __class__ ------------------------------------------------------------------------------------------------------- */
+/* ---- __dict__, __weakref__, __class__ ---------------------------------------------------------------- */
 
-static Value dict_get(VM *vm, Value self)
-{
+static Value dict_get(VM *vm, Value self) {
     Dict *d = is_obj(self) ? ou_instance_dict(vm, v_obj(self)) : NULL;
-    if (d)
-        return retain(v_of(d));
+    if (d) return retain(v_of(d));
     return vm->exc != V_NULL ? V_NULL : ou_raise_attr(vm, self, vm->names[N_DU_dict]);
 }
 
-static bool dict_set(VM *vm, Value self, Value v)
-{
+static bool dict_set(VM *vm, Value self, Value v) {
     if (v == V_NULL) {
         ou_raise(vm, E_TYPE, "cannot delete __dict__");
         return false;
@@ -180,29 +162,31 @@ static bool dict_set(VM *vm, Value self, Value v)
         ou_raise(vm, E_TYPE, "__dict__ must be set to a dictionary, not a '%.200T'", v);
         return false;
     }
-    if (!ou_instance_dict(vm, v_obj(self)))
-        return false;
+    if (!ou_instance_dict(vm, v_obj(self))) return false;
     Type *t = ou_type_of(vm, self);
     set_owned(vm, &tail_of(t, v_obj(self))->slots[t->nslots], retain(v));
     return true;
 }
 const GetSetDef ou_dict_getset = {"__dict__", dict_get, dict_set, "dictionary for instance variables"};
 
-static Value weakref_get(VM *vm, Value self) { return ou_weakref_first(vm, v_obj(self)); }
-const GetSetDef ou_weakref_getset = {"__weakref__", weakref_get, NULL, "list of weak references to the object"};
+static Value weakref_get(VM *vm, Value self) {
+    return ou_weakref_first(vm, v_obj(self));
+}
+const GetSetDef ou_weakref_getset = {"__weakref__", weakref_get, NULL,
+                                     "list of weak references to the object"};
 
-static Value class_get(VM *vm, Value self) { return retain(v_of(ou_type_of(vm, self))); }
+static Value class_get(VM *vm, Value self) {
+    return retain(v_of(ou_type_of(vm, self)));
+}
 
 /* Two classes are exchangeable if their instances look the same in memory. */
-static bool same_layout(const Type *a, const Type *b)
-{
-    return a->size == b->size && a->tail == b->tail && a->nslots == b->nslots && a->struct_id == b->struct_id &&
-           (a->flags & (TF_DICT | TF_GC)) == (b->flags & (TF_DICT | TF_GC)) &&
+static bool same_layout(const Type *a, const Type *b) {
+    return a->size == b->size && a->tail == b->tail && a->nslots == b->nslots &&
+           a->struct_id == b->struct_id && (a->flags & (TF_DICT | TF_GC)) == (b->flags & (TF_DICT | TF_GC)) &&
            (a->nslots == 0 || ou_type_solid(a) == ou_type_solid(b));
 }
 
-static bool class_set(VM *vm, Value self, Value v)
-{
+static bool class_set(VM *vm, Value self, Value v) {
     if (v == V_NULL) {
         ou_raise(vm, E_TYPE, "can't delete __class__ attribute");
         return false;
@@ -214,7 +198,8 @@ static bool class_set(VM *vm, Value self, Value v)
     Type *from = ou_type_of(vm, self), *to = (Type *)v_obj(v);
     bool modules = ou_is_subtype(from, vm->types[T_MODULE]) && ou_is_subtype(to, vm->types[T_MODULE]);
     if (!modules && (!(from->flags & TF_HEAP) || !(to->flags & TF_HEAP))) {
-        ou_raise(vm, E_TYPE, "__class__ assignment only supported for mutable types or ModuleType subclasses");
+        ou_raise(vm, E_TYPE,
+                 "__class__ assignment only supported for mutable types or ModuleType subclasses");
         return false;
     }
     if (!same_layout(from, to)) {
@@ -223,44 +208,35 @@ static bool class_set(VM *vm, Value self, Value v)
     }
     Obj *o = v_obj(self);
     Shape *s = vm->shapes[o->shape], *ns = ou_shape_root(vm, to);
-    if (!ns)
-        return false;
+    if (!ns) return false;
     if (from->tail) {
         /* The same attributes in the same order, as a shape of the new class; else as a dict. */
         for (uint32_t i = from->nslots; ns && !s->dict_mode && i < s->nkeys; i++) {
-            if (ns->dict_mode)
-                break;
+            if (ns->dict_mode) break;
             Shape *wider = ou_shape_add(vm, ns, s->keys[i]);
-            if (!wider && vm->exc != V_NULL)
-                return false;
+            if (!wider && vm->exc != V_NULL) return false;
             ns = wider;
         }
         if (!ns || s->dict_mode) {
-            if (!ou_shape_to_dict(vm, o) || !(ns = ou_shape_dict(vm, to)))
-                return false;
+            if (!ou_shape_to_dict(vm, o) || !(ns = ou_shape_dict(vm, to))) return false;
         }
     }
     o->shape = ns->id;
-    if (to->id >= T_COUNT)
-        (void)obj_retain(to);
-    if (from->id >= T_COUNT)
-        obj_release(vm, from);
+    if (to->id >= T_COUNT) (void)obj_retain(to);
+    if (from->id >= T_COUNT) obj_release(vm, from);
     return true;
 }
 
-/* ---- dir, pickling ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- dir, pickling ----------------------------------------------------------------------------------- */
 
-static Value object_dir(VM *vm, const Value *args, int n)
-{
+static Value object_dir(VM *vm, const Value *args, int n) {
     (void)n;
     bool missing;
     Value d = ou_getattr_opt(vm, args[0], vm->names[N_DU_dict], &missing);
-    if (d == V_NULL && !missing)
-        return V_NULL;
+    if (d == V_NULL && !missing) return V_NULL;
     Value names = ou_dict_new(vm);
     bool ok = names != V_NULL;
-    if (ok && d != V_NULL && ou_is_a(vm, d, T_DICT))
-        ok = ou_dict_merge(vm, as_dict(names), d, true);
+    if (ok && d != V_NULL && ou_is_a(vm, d, T_DICT)) ok = ou_dict_merge(vm, as_dict(names), d, true);
     xrelease(vm, d);
     Value cls = ok ? ou_getattr_opt(vm, args[0], vm->names[N_DU_class], &missing) : V_NULL;
     if (cls != V_NULL && ou_is_a(vm, cls, T_TYPE)) {
@@ -275,11 +251,9 @@ static Value object_dir(VM *vm, const Value *args, int n)
 }
 
 /* CPython's copyreg leaves the names of a class's slots in the class, where scripts can see them. */
-static bool note_slot_names(VM *vm, Type *t)
-{
+static bool note_slot_names(VM *vm, Type *t) {
     Str *name = ou_intern_c(vm, "__slotnames__");
-    if (!name)
-        return false;
+    if (!name) return false;
     Value list = ou_dict_get_str(vm, t->dict, name) != V_NULL ? V_NONE : ou_list_new(vm, 0);
     bool ok = list != V_NULL;
     for (uint32_t i = 0; ok && list != V_NONE && i < t->mro->n; i++) {
@@ -299,35 +273,30 @@ static bool note_slot_names(VM *vm, Type *t)
 }
 
 /* The state of the instance dict and of all __slots__: dict, None, or (dict or None, slots). */
-static Value default_state(VM *vm, Value self)
-{
+static Value default_state(VM *vm, Value self) {
     Type *t = ou_type_of(vm, self);
     bool missing;
     Value state = ou_getattr_opt(vm, self, vm->names[N_DU_dict], &missing);
-    if (state == V_NULL && !missing)
-        return V_NULL;
+    if (state == V_NULL && !missing) return V_NULL;
     if (state == V_NULL)
         state = V_NONE;
     else if (is_exact(state, T_DICT)) {
         Value copy = as_dict(state)->n ? ou_dict_copy(vm, as_dict(state)) : V_NONE;
         release(vm, state);
-        if ((state = copy) == V_NULL)
-            return V_NULL;
+        if ((state = copy) == V_NULL) return V_NULL;
     }
     if (t->flags & TF_HEAP && !note_slot_names(vm, t)) {
         release(vm, state);
         return V_NULL;
     }
-    if (!t->nslots || !is_obj(self))
-        return state;
+    if (!t->nslots || !is_obj(self)) return state;
     Value slots = ou_dict_new(vm);
     bool ok = slots != V_NULL;
     for (uint32_t i = t->mro->n; ok && i-- > 0;) {
         uint32_t pos = 0;
         Value key, v;
         while (ok && ou_dict_next(((Type *)v_obj(t->mro->items[i]))->dict, &pos, &key, &v)) {
-            if (!is_exact(v, T_MEMBER))
-                continue;
+            if (!is_exact(v, T_MEMBER)) continue;
             Value item = tail_of(t, v_obj(self))->slots[((Member *)v_obj(v))->index];
             if (item != V_UNBOUND)
                 ok = ou_dict_set(vm, as_dict(slots), v_of(((Member *)v_obj(v))->name), item);
@@ -335,8 +304,7 @@ static Value default_state(VM *vm, Value self)
     }
     if (!ok || as_dict(slots)->n == 0) {
         xrelease(vm, slots);
-        if (ok)
-            return state;
+        if (ok) return state;
         release(vm, state);
         return V_NULL;
     }
@@ -344,28 +312,23 @@ static Value default_state(VM *vm, Value self)
     return ou_tuple_take(vm, pair, 2);
 }
 
-static Value object_getstate(VM *vm, const Value *args, int n)
-{
+static Value object_getstate(VM *vm, const Value *args, int n) {
     (void)n;
     return default_state(vm, args[0]);
 }
 
-static Value get_state(VM *vm, Value self)
-{
+static Value get_state(VM *vm, Value self) {
     Value f = ou_getattr(vm, self, vm->names[N_DU_getstate]);
-    if (f == V_NULL)
-        return V_NULL;
+    if (f == V_NULL) return V_NULL;
     Value r = ou_call0(vm, f);
     release(vm, f);
     return r;
 }
 
 /* Arguments for cls.__new__: *out_args a tuple; *out_kw a dict or V_NULL. */
-static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw)
-{
+static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw) {
     Str *name = ou_intern_c(vm, "__getnewargs_ex__");
-    if (!name)
-        return false;
+    if (!name) return false;
     bool missing;
     *out_kw = V_NULL;
     Value f = ou_getattr_opt(vm, self, name, &missing);
@@ -373,11 +336,12 @@ static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw)
     if (f != V_NULL) {
         Value pair = ou_call0(vm, f);
         release(vm, f);
-        if (pair == V_NULL)
-            return false;
-        if (!ou_is_a(vm, pair, T_TUPLE) || as_tuple(pair)->n != 2 || !ou_is_a(vm, as_tuple(pair)->items[0], T_TUPLE) ||
+        if (pair == V_NULL) return false;
+        if (!ou_is_a(vm, pair, T_TUPLE) || as_tuple(pair)->n != 2 ||
+            !ou_is_a(vm, as_tuple(pair)->items[0], T_TUPLE) ||
             !ou_is_a(vm, as_tuple(pair)->items[1], T_DICT)) {
-            ou_raise(vm, E_TYPE, "__getnewargs_ex__ should return a tuple of length 2 with a tuple and a dict");
+            ou_raise(vm, E_TYPE,
+                     "__getnewargs_ex__ should return a tuple of length 2 with a tuple and a dict");
             release(vm, pair);
             return false;
         }
@@ -386,8 +350,7 @@ static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw)
         release(vm, pair);
         return true;
     }
-    if (!missing || !(name = ou_intern_c(vm, "__getnewargs__")))
-        return false;
+    if (!missing || !(name = ou_intern_c(vm, "__getnewargs__"))) return false;
     f = ou_getattr_opt(vm, self, name, &missing);
     obj_release(vm, name);
     if (f == V_NULL) {
@@ -404,12 +367,9 @@ static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw)
     return *out_args != V_NULL;
 }
 
-static Value iterator_of(VM *vm, Value self, TypeId id, const char *method)
-{
-    if (!ou_is_a(vm, self, id))
-        return V_NONE;
-    if (!method)
-        return ou_iter(vm, self);
+static Value iterator_of(VM *vm, Value self, TypeId id, const char *method) {
+    if (!ou_is_a(vm, self, id)) return V_NONE;
+    if (!method) return ou_iter(vm, self);
     Value items = ou_call_method_c(vm, self, method, NULL, 0);
     Value it = items == V_NULL ? V_NULL : ou_iter(vm, items);
     xrelease(vm, items);
@@ -417,18 +377,15 @@ static Value iterator_of(VM *vm, Value self, TypeId id, const char *method)
 }
 
 /* Protocol 2 and up: (copyreg.__newobj__, (cls, *args), state, listitems, dictitems). */
-static Value reduce_newobj(VM *vm, Value self)
-{
+static Value reduce_newobj(VM *vm, Value self) {
     Type *t = ou_type_of(vm, self);
     Value args = V_NULL, kw = V_NULL;
     if (!t->slots.make || !(t->flags & (TF_HEAP | TF_BASE)) || (t->flags & TF_NO_NEW))
         return ou_raise(vm, E_TYPE, "cannot pickle '%.200T' object", self);
-    if (!new_arguments(vm, self, &args, &kw))
-        return V_NULL;
+    if (!new_arguments(vm, self, &args, &kw)) return V_NULL;
     bool ex = kw != V_NULL && as_dict(kw)->n;
     const Type *native = t;
-    while (native->flags & TF_HEAP)
-        native = native->base;
+    while (native->flags & TF_HEAP) native = native->base;
     bool has_getstate = ou_type_lookup(vm, t, vm->names[N_DU_getstate]) !=
                         ou_type_lookup(vm, vm->types[T_OBJECT], vm->names[N_DU_getstate]);
     Value parts[5] = {V_NULL, V_NULL, V_NULL, V_NULL, V_NULL};
@@ -438,8 +395,7 @@ static Value reduce_newobj(VM *vm, Value self)
         goto fail;
     }
     parts[0] = ou_import_attr(vm, "copyreg", ex ? "__newobj_ex__" : "__newobj__");
-    if (parts[0] == V_NULL)
-        goto fail;
+    if (parts[0] == V_NULL) goto fail;
     if (ex) {
         Value three[3] = {v_of(t), args, kw};
         parts[1] = ou_tuple_of(vm, three, 3);
@@ -448,45 +404,38 @@ static Value reduce_newobj(VM *vm, Value self)
         for (uint32_t i = 0; parts[1] != V_NULL && i <= as_tuple(args)->n; i++)
             as_tuple(parts[1])->items[i] = retain(i ? as_tuple(args)->items[i - 1] : v_of(t));
     }
-    if (parts[1] == V_NULL || (parts[2] = get_state(vm, self)) == V_NULL)
-        goto fail;
-    if ((parts[3] = iterator_of(vm, self, T_LIST, NULL)) == V_NULL || (parts[4] = iterator_of(vm, self, T_DICT, "items")) == V_NULL)
+    if (parts[1] == V_NULL || (parts[2] = get_state(vm, self)) == V_NULL) goto fail;
+    if ((parts[3] = iterator_of(vm, self, T_LIST, NULL)) == V_NULL ||
+        (parts[4] = iterator_of(vm, self, T_DICT, "items")) == V_NULL)
         goto fail;
     release(vm, args);
     xrelease(vm, kw);
     return ou_tuple_take(vm, parts, 5);
 fail:
-    for (int i = 0; i < 5; i++)
-        xrelease(vm, parts[i]);
+    for (int i = 0; i < 5; i++) xrelease(vm, parts[i]);
     release(vm, args);
     xrelease(vm, kw);
     return V_NULL;
 }
 
-static Value reduce(VM *vm, Value self, int64_t protocol)
-{
-    if (protocol >= 2)
-        return reduce_newobj(vm, self);
+static Value reduce(VM *vm, Value self, int64_t protocol) {
+    if (protocol >= 2) return reduce_newobj(vm, self);
     Value f = ou_import_attr(vm, "copyreg", "_reduce_ex");
-    if (f == V_NULL)
-        return V_NULL;
+    if (f == V_NULL) return V_NULL;
     Value r = ou_call2(vm, f, self, v_smallint(protocol));
     release(vm, f);
     return r;
 }
 
-static Value object_reduce(VM *vm, const Value *args, int n)
-{
+static Value object_reduce(VM *vm, const Value *args, int n) {
     (void)n;
     return reduce(vm, args[0], 0);
 }
 
-static Value object_reduce_ex(VM *vm, const Value *args, int n)
-{
+static Value object_reduce_ex(VM *vm, const Value *args, int n) {
     (void)n;
     int64_t protocol;
-    if (!ou_index_i64(vm, args[1], &protocol))
-        return V_NULL;
+    if (!ou_index_i64(vm, args[1], &protocol)) return V_NULL;
     Str *name = vm->names[N_DU_reduce];
     Value f = ou_type_lookup(vm, ou_type_of(vm, args[0]), name);
     if (f != ou_type_lookup(vm, vm->types[T_OBJECT], name)) {
@@ -498,25 +447,21 @@ static Value object_reduce_ex(VM *vm, const Value *args, int n)
     return reduce(vm, args[0], protocol);
 }
 
-static Value object_sizeof(VM *vm, const Value *args, int n)
-{
+static Value object_sizeof(VM *vm, const Value *args, int n) {
     (void)n;
     Type *t = ou_type_of(vm, args[0]);
     int64_t size = (int64_t)t->size;
-    if (t->tail && is_obj(args[0]))
-        size += (int64_t)sizeof(Tail) + tail_of(t, v_obj(args[0]))->cap * 8;
+    if (t->tail && is_obj(args[0])) size += (int64_t)sizeof(Tail) + tail_of(t, v_obj(args[0]))->cap * 8;
     return v_smallint(size);
 }
 
-static Value object_init_subclass(VM *vm, const Value *args, int n)
-{
+static Value object_init_subclass(VM *vm, const Value *args, int n) {
     (void)args;
     (void)n;
     (void)vm;
     return V_NONE;
 }
-static Value object_subclasshook(VM *vm, const Value *args, int n)
-{
+static Value object_subclasshook(VM *vm, const Value *args, int n) {
     (void)vm;
     (void)args;
     (void)n;
@@ -530,8 +475,10 @@ static const NativeDef object_methods[] = {
     {"__reduce__()", object_reduce, "Helper for pickle.", 0},
     {"__reduce_ex__(protocol, /)", object_reduce_ex, "Helper for pickle.", 0},
     {"__sizeof__()", object_sizeof, "Size of object in memory, in bytes.", 0},
-    {"__init_subclass__()", object_init_subclass, "This method is called when a class is subclassed.", ND_CLASS},
-    {"__subclasshook__(object, /)", object_subclasshook, "Abstract classes can override this to customize issubclass().", ND_CLASS},
+    {"__init_subclass__()", object_init_subclass, "This method is called when a class is subclassed.",
+     ND_CLASS},
+    {"__subclasshook__(object, /)", object_subclasshook,
+     "Abstract classes can override this to customize issubclass().", ND_CLASS},
     {0},
 };
 static const GetSetDef object_getset[] = {
@@ -543,11 +490,18 @@ const TypeDef ou_type_object = {
     .name = "object",
     .size = sizeof(Obj),
     .flags = TF_BASE,
-    .slots = {.make = ou_object_make, .init = ou_object_init, .repr = object_repr, .str = object_str, .hash = object_hash,
-              .compare = object_compare, .getattr = ou_generic_getattr, .setattr = ou_generic_setattr},
+    .slots = {.make = ou_object_make,
+              .init = ou_object_init,
+              .repr = object_repr,
+              .str = object_str,
+              .hash = object_hash,
+              .compare = object_compare,
+              .getattr = ou_generic_getattr,
+              .setattr = ou_generic_setattr},
     .methods = object_methods,
     .getset = object_getset,
-    .doc = "The base class of the class hierarchy.\n\nWhen called, it accepts no arguments and returns a new featureless\n"
+    .doc = "The base class of the class hierarchy.\n\nWhen called, it accepts no arguments and returns a new "
+           "featureless\n"
            "instance that has no instance attributes and cannot be given any.\n",
     .new_sig = "object()",
 };

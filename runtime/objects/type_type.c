@@ -1,13 +1,12 @@
-/* The type `type`: attribute access on classes, calling them, their attributes and methods; isinstance and issubclass.
- * Entry points: ou_type_getattr, ou_type_setattr, ou_type_call, ou_isinstance, ou_issubclass. */
+/* The type `type`: attribute access on classes, calling them, their attributes and methods; isinstance and
+ * issubclass. Entry points: ou_type_getattr, ou_type_setattr, ou_type_call, ou_isinstance, ou_issubclass. */
 #include "runtime/objects/errors.h"
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
 
-/* ---- attributes of classes --------------------------------------------------------------------------------------------------- */
+/* ---- attributes of classes --------------------------------------------------------------------------- */
 
-Value ou_type_getattr_opt(VM *vm, Value self, Str *name, bool *missing)
-{
+Value ou_type_getattr_opt(VM *vm, Value self, Str *name, bool *missing) {
     Type *t = (Type *)v_obj(self), *meta = ou_type_of(vm, self);
     *missing = false;
     Value m = ou_type_lookup(vm, meta, name);
@@ -19,16 +18,13 @@ Value ou_type_getattr_opt(VM *vm, Value self, Str *name, bool *missing)
         return v;
     }
     Value v = ou_type_lookup(vm, t, name);
-    if (v != V_NULL)
-        return ou_descr_get(vm, v, V_NULL, self);
-    if (m != V_NULL)
-        return ou_descr_get(vm, m, self, v_of(meta));
+    if (v != V_NULL) return ou_descr_get(vm, v, V_NULL, self);
+    if (m != V_NULL) return ou_descr_get(vm, m, self, v_of(meta));
     *missing = true;
     return V_NULL;
 }
 
-static Value raise_missing(VM *vm, Value self, Str *name)
-{
+static Value raise_missing(VM *vm, Value self, Str *name) {
     ou_raise(vm, E_ATTRIBUTE, "type object '%.50N' has no attribute '%Q'", (Type *)v_obj(self), name);
     if (vm->exc != V_NULL && ou_exc_matches(vm, E_ATTRIBUTE)) {
         ExcAttr *e = (ExcAttr *)v_obj(vm->exc);
@@ -38,34 +34,28 @@ static Value raise_missing(VM *vm, Value self, Str *name)
     return V_NULL;
 }
 
-Value ou_type_getattr(VM *vm, Value self, Str *name)
-{
+Value ou_type_getattr(VM *vm, Value self, Str *name) {
     Str *in = ou_name_interned(vm, name);
-    if (!in)
-        return V_NULL;
+    if (!in) return V_NULL;
     bool missing;
     Value v = ou_type_getattr_opt(vm, self, in, &missing);
-    if (v == V_NULL && missing)
-        raise_missing(vm, self, in);
+    if (v == V_NULL && missing) raise_missing(vm, self, in);
     obj_release(vm, in);
     return v;
 }
 
-static bool is_data_descr(VM *vm, Value v)
-{
+static bool is_data_descr(VM *vm, Value v) {
     return v != V_NULL && is_obj(v) && ou_type_of(vm, v)->slots.descr_set;
 }
 
-bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v)
-{
+bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
     Type *t = (Type *)v_obj(self), *meta = ou_type_of(vm, self);
     if (t->flags & TF_IMMUTABLE) {
         ou_raise(vm, E_TYPE, "cannot set '%Q' attribute of immutable type '%N'", name_in, t);
         return false;
     }
     Str *name = ou_name_interned(vm, name_in);
-    if (!name)
-        return false;
+    if (!name) return false;
     bool ok = false;
     Value m = ou_type_lookup(vm, meta, name);
     if (is_data_descr(vm, m)) {
@@ -76,20 +66,20 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v)
         return ok;
     }
     Value old = ou_type_lookup(vm, t, name);
-    /* What inline caches conclude from a class: which function a method call finds, and that no data descriptor stands in the
-     * way of an instance's attribute. A counter in a class may change as often as it likes. */
+    /* What inline caches conclude from a class: which function a method call finds, and that no data
+     * descriptor stands in the way of an instance's attribute. A counter in a class may change as often as it
+     * likes. */
     bool method = old != V_NULL && is_obj(old) && (ou_type_of(vm, old)->flags & TF_METHOD_LIKE);
-    bool matters = ((name->flags & STR_CACHED_NAME) && method) || is_data_descr(vm, old) || is_data_descr(vm, v);
+    bool matters =
+        ((name->flags & STR_CACHED_NAME) && method) || is_data_descr(vm, old) || is_data_descr(vm, v);
     if (v == V_NULL) {
         int r = ou_dict_del(vm, t->dict, v_of(name));
-        if (r == 0)
-            raise_missing(vm, self, name);
+        if (r == 0) raise_missing(vm, self, name);
         ok = r == 1;
     } else {
         /* The old value must outlive the change of version: its destruction may look things up. */
         Value had = ou_dict_get_str(vm, t->dict, name);
-        if (had != V_NULL)
-            retain(had);
+        if (had != V_NULL) retain(had);
         ok = ou_dict_set_str(vm, t->dict, name, v);
         ou_type_new_version(vm, t);
         xrelease(vm, had);
@@ -97,32 +87,31 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v)
     if (ok) {
         ou_type_new_version(vm, t);
         bool slot = ou_slots_name_changed(vm, t, name);
-        if ((matters || slot) && !ou_shapes_renew(vm, t))
-            ok = false;
-        /* Objects that stand in other classes may have become data descriptors: nothing that was concluded holds. */
-        if (ok && (name == vm->names[N_DU_get] || name == vm->names[N_DU_set] || name == vm->names[N_DU_delete]))
+        if ((matters || slot) && !ou_shapes_renew(vm, t)) ok = false;
+        /* Objects that stand in other classes may have become data descriptors: nothing that was concluded
+         * holds. */
+        if (ok &&
+            (name == vm->names[N_DU_get] || name == vm->names[N_DU_set] || name == vm->names[N_DU_delete]))
             ok = ou_shapes_renew(vm, vm->types[T_OBJECT]);
     }
     obj_release(vm, name);
     return ok;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------- */
 
-Value ou_type_module_name(VM *vm, Type *t)
-{
+Value ou_type_module_name(VM *vm, Type *t) {
     Value v = t->dict ? ou_dict_get_str(vm, t->dict, vm->names[N_DU_module]) : V_NULL;
-    if (v != V_NULL && (t->flags & TF_HEAP))
-        return retain(v);
+    if (v != V_NULL && (t->flags & TF_HEAP)) return retain(v);
     if (t->def) {
         const char *dot = strrchr(t->def->name, '.');
-        return dot ? ou_str_new(vm, t->def->name, (size_t)(dot - t->def->name)) : retain(v_of(vm->names[N_builtins]));
+        return dot ? ou_str_new(vm, t->def->name, (size_t)(dot - t->def->name))
+                   : retain(v_of(vm->names[N_builtins]));
     }
     return ou_raise(vm, E_ATTRIBUTE, "__module__");
 }
 
-Value ou_type_display(VM *vm, Type *t)
-{
+Value ou_type_display(VM *vm, Type *t) {
     Value m = ou_type_module_name(vm, t);
     if (m == V_NULL) {
         ou_exc_clear(vm);
@@ -137,24 +126,21 @@ Value ou_type_display(VM *vm, Type *t)
     return r;
 }
 
-static Value type_repr(VM *vm, Value self)
-{
+static Value type_repr(VM *vm, Value self) {
     Value d = ou_type_display(vm, (Type *)v_obj(self));
-    if (d == V_NULL)
-        return V_NULL;
+    if (d == V_NULL) return V_NULL;
     Value r = ou_str_format(vm, "<class '%U'>", d);
     release(vm, d);
     return r;
 }
 
-/* ---- getset ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- getset ------------------------------------------------------------------------------------------ */
 
 #define SELF ((Type *)v_obj(self))
 #define GET(fn) static Value fn(VM *vm, Value self)
 #define SET(fn) static bool fn(VM *vm, Value self, Value v)
 
-static bool may_set(VM *vm, Value self, Value v, const char *name)
-{
+static bool may_set(VM *vm, Value self, Value v, const char *name) {
     if (SELF->flags & TF_IMMUTABLE) {
         ou_raise(vm, E_TYPE, "cannot set '%s' attribute of immutable type '%N'", name, SELF);
         return false;
@@ -166,11 +152,12 @@ static bool may_set(VM *vm, Value self, Value v, const char *name)
     return true;
 }
 
-GET(get_name) { (void)vm; return retain(v_of(SELF->name)); }
-SET(set_name)
-{
-    if (!may_set(vm, self, v, "__name__"))
-        return false;
+GET(get_name) {
+    (void)vm;
+    return retain(v_of(SELF->name));
+}
+SET(set_name) {
+    if (!may_set(vm, self, v, "__name__")) return false;
     if (!ou_is_a(vm, v, T_STR)) {
         ou_raise(vm, E_TYPE, "can only assign string to %N.__name__, not '%T'", SELF, v);
         return false;
@@ -180,18 +167,18 @@ SET(set_name)
         return false;
     }
     Str *s = ou_intern_str(vm, as_str(v));
-    if (!s)
-        return false;
+    if (!s) return false;
     Str *old = SELF->name;
     SELF->name = s;
     obj_release(vm, old);
     return true;
 }
-GET(get_qualname) { (void)vm; return retain(v_of(SELF->qualname)); }
-SET(set_qualname)
-{
-    if (!may_set(vm, self, v, "__qualname__"))
-        return false;
+GET(get_qualname) {
+    (void)vm;
+    return retain(v_of(SELF->qualname));
+}
+SET(set_qualname) {
+    if (!may_set(vm, self, v, "__qualname__")) return false;
     if (!ou_is_a(vm, v, T_STR)) {
         ou_raise(vm, E_TYPE, "can only assign string to %N.__qualname__, not '%T'", SELF, v);
         return false;
@@ -201,68 +188,70 @@ SET(set_qualname)
     obj_release(vm, old);
     return true;
 }
-GET(get_module) { return ou_type_module_name(vm, SELF); }
-static bool set_in_dict(VM *vm, Value self, NameId id, Value v)
-{
-    if (!ou_dict_set_str(vm, SELF->dict, vm->names[id], v))
-        return false;
+GET(get_module) {
+    return ou_type_module_name(vm, SELF);
+}
+static bool set_in_dict(VM *vm, Value self, NameId id, Value v) {
+    if (!ou_dict_set_str(vm, SELF->dict, vm->names[id], v)) return false;
     ou_type_new_version(vm, SELF);
     return true;
 }
-SET(set_module) { return may_set(vm, self, v, "__module__") && set_in_dict(vm, self, N_DU_module, v); }
-GET(get_doc)
-{
+SET(set_module) {
+    return may_set(vm, self, v, "__module__") && set_in_dict(vm, self, N_DU_module, v);
+}
+GET(get_doc) {
     Value v = ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_doc]);
-    if (v == V_NULL)
-        return V_NONE;
+    if (v == V_NULL) return V_NONE;
     return ou_descr_get(vm, v, V_NULL, self);
 }
-SET(set_doc) { return may_set(vm, self, v, "__doc__") && set_in_dict(vm, self, N_DU_doc, v); }
-GET(get_bases) { (void)vm; return retain(v_of(SELF->bases)); }
-SET(set_bases)
-{
-    if (!may_set(vm, self, v, "__bases__"))
-        return false;
+SET(set_doc) {
+    return may_set(vm, self, v, "__doc__") && set_in_dict(vm, self, N_DU_doc, v);
+}
+GET(get_bases) {
+    (void)vm;
+    return retain(v_of(SELF->bases));
+}
+SET(set_bases) {
+    if (!may_set(vm, self, v, "__bases__")) return false;
     if (!ou_is_a(vm, v, T_TUPLE)) {
         ou_raise(vm, E_TYPE, "can only assign tuple to %N.__bases__, not %T", SELF, v);
         return false;
     }
     return ou_type_set_bases(vm, SELF, v);
 }
-GET(get_base) { (void)vm; return SELF->base ? retain(v_of(SELF->base)) : V_NONE; }
-GET(get_mro) { (void)vm; return SELF->mro ? retain(v_of(SELF->mro)) : V_NONE; }
-GET(get_dict) { return ou_mappingproxy_new(vm, v_of(SELF->dict)); }
-GET(get_abstract)
-{
+GET(get_base) {
+    (void)vm;
+    return SELF->base ? retain(v_of(SELF->base)) : V_NONE;
+}
+GET(get_mro) {
+    (void)vm;
+    return SELF->mro ? retain(v_of(SELF->mro)) : V_NONE;
+}
+GET(get_dict) {
+    return ou_mappingproxy_new(vm, v_of(SELF->dict));
+}
+GET(get_abstract) {
     Value v = SELF->id == T_TYPE ? V_NULL : ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_abstractmethods]);
     return v == V_NULL ? ou_raise(vm, E_ATTRIBUTE, "__abstractmethods__") : retain(v);
 }
-SET(set_abstract)
-{
+SET(set_abstract) {
     Str *name = vm->names[N_DU_abstractmethods];
     if (v == V_NULL) {
         int r = ou_dict_del(vm, SELF->dict, v_of(name));
-        if (r == 0)
-            ou_raise(vm, E_ATTRIBUTE, "%Q", name);
-        if (r == 1)
-            SELF->flags &= ~(uint32_t)TF_ABSTRACT;
+        if (r == 0) ou_raise(vm, E_ATTRIBUTE, "%Q", name);
+        if (r == 1) SELF->flags &= ~(uint32_t)TF_ABSTRACT;
         return r == 1;
     }
     int truth = ou_truth(vm, v);
-    if (truth < 0 || !set_in_dict(vm, self, N_DU_abstractmethods, v))
-        return false;
+    if (truth < 0 || !set_in_dict(vm, self, N_DU_abstractmethods, v)) return false;
     SELF->flags = truth ? SELF->flags | TF_ABSTRACT : SELF->flags & ~(uint32_t)TF_ABSTRACT;
-    if (!ou_shapes_renew(vm, SELF))
-        return false;
+    if (!ou_shapes_renew(vm, SELF)) return false;
     return true;
 }
-GET(get_annotations)
-{
-    if (!(SELF->flags & TF_HEAP))
-        return raise_missing(vm, self, vm->names[N_DU_annotations]);
+GET(get_annotations) {
+    if (!(SELF->flags & TF_HEAP)) return raise_missing(vm, self, vm->names[N_DU_annotations]);
     Value v = ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_annotations]);
-    if (v != V_NULL)
-        return ou_descr_get(vm, v, V_NULL, self);
+    if (v != V_NULL) return ou_descr_get(vm, v, V_NULL, self);
     Value d = ou_dict_new(vm);
     if (d != V_NULL && !set_in_dict(vm, self, N_DU_annotations, d)) {
         release(vm, d);
@@ -270,39 +259,42 @@ GET(get_annotations)
     }
     return d;
 }
-SET(set_annotations)
-{
-    if (SELF->flags & TF_IMMUTABLE)
-        return may_set(vm, self, v, "__annotations__");
-    if (v != V_NULL)
-        return set_in_dict(vm, self, N_DU_annotations, v);
+SET(set_annotations) {
+    if (SELF->flags & TF_IMMUTABLE) return may_set(vm, self, v, "__annotations__");
+    if (v != V_NULL) return set_in_dict(vm, self, N_DU_annotations, v);
     int r = ou_dict_del(vm, SELF->dict, v_of(vm->names[N_DU_annotations]));
-    if (r == 0)
-        raise_missing(vm, self, vm->names[N_DU_annotations]);
+    if (r == 0) raise_missing(vm, self, vm->names[N_DU_annotations]);
     return r == 1;
 }
-GET(get_type_params)
-{
+GET(get_type_params) {
     Value v = ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_type_params]);
     return v == V_NULL ? ou_tuple_new(vm, 0) : retain(v);
 }
-SET(set_type_params) { return may_set(vm, self, v, "__type_params__") && set_in_dict(vm, self, N_DU_type_params, v); }
-GET(get_text_signature)
-{
+SET(set_type_params) {
+    return may_set(vm, self, v, "__type_params__") && set_in_dict(vm, self, N_DU_type_params, v);
+}
+GET(get_text_signature) {
     const char *sig = SELF->def ? SELF->def->new_sig : NULL;
     sig = sig ? strchr(sig, '(') : NULL;
     return sig ? ou_str_c(vm, sig) : V_NONE;
 }
-GET(get_basicsize)
-{
+GET(get_basicsize) {
     (void)vm;
     return v_smallint((int64_t)SELF->size + (SELF->tail ? (int64_t)sizeof(Tail) : 0) + 8);
 }
-GET(get_itemsize) { (void)vm; return v_smallint((SELF->flags & TF_VAR) ? (SELF->struct_id == T_TUPLE ? 8 : 1) : 0); }
-GET(get_dictoffset) { (void)vm; return v_smallint((SELF->flags & TF_DICT) ? -1 : 0); }
-GET(get_weakrefoffset) { (void)vm; return v_smallint((SELF->flags & TF_WEAKREF) ? 8 : 0); }
-GET(get_flags)
-{
+GET(get_itemsize) {
+    (void)vm;
+    return v_smallint((SELF->flags & TF_VAR) ? (SELF->struct_id == T_TUPLE ? 8 : 1) : 0);
+}
+GET(get_dictoffset) {
+    (void)vm;
+    return v_smallint((SELF->flags & TF_DICT) ? -1 : 0);
+}
+GET(get_weakrefoffset) {
+    (void)vm;
+    return v_smallint((SELF->flags & TF_WEAKREF) ? 8 : 0);
+}
+GET(get_flags) {
     (void)vm;
     uint32_t f = SELF->flags;
     int64_t out = 1 << 12; /* READY, and CPython's bits for what we have */
@@ -337,10 +329,9 @@ static const GetSetDef type_getset[] = {
     {0},
 };
 
-/* ---- isinstance, issubclass --------------------------------------------------------------------------------------------------------- */
+/* ---- isinstance, issubclass -------------------------------------------------------------------------- */
 
-static Value bases_of(VM *vm, Value cls)
-{
+static Value bases_of(VM *vm, Value cls) {
     bool missing;
     Value b = ou_getattr_opt(vm, cls, vm->names[N_DU_bases], &missing);
     if (b != V_NULL && !ou_is_a(vm, b, T_TUPLE)) {
@@ -351,13 +342,10 @@ static Value bases_of(VM *vm, Value cls)
 }
 
 /* For things that behave as classes without being types. */
-static int abstract_issubclass(VM *vm, Value derived, Value cls)
-{
-    if (derived == cls)
-        return 1;
+static int abstract_issubclass(VM *vm, Value derived, Value cls) {
+    if (derived == cls) return 1;
     Value bases = bases_of(vm, derived);
-    if (bases == V_NULL)
-        return vm->exc != V_NULL ? -1 : 0;
+    if (bases == V_NULL) return vm->exc != V_NULL ? -1 : 0;
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < as_tuple(bases)->n; i++)
         r = abstract_issubclass(vm, as_tuple(bases)->items[i], cls);
@@ -365,14 +353,12 @@ static int abstract_issubclass(VM *vm, Value derived, Value cls)
     return r;
 }
 
-static int real_issubclass(VM *vm, Value derived, Value cls)
-{
+static int real_issubclass(VM *vm, Value derived, Value cls) {
     if (ou_is_a(vm, cls, T_TYPE) && ou_is_a(vm, derived, T_TYPE))
         return ou_is_subtype((Type *)v_obj(derived), (Type *)v_obj(cls));
     Value b = bases_of(vm, derived);
     if (b == V_NULL) {
-        if (vm->exc == V_NULL)
-            ou_raise(vm, E_TYPE, "issubclass() arg 1 must be a class");
+        if (vm->exc == V_NULL) ou_raise(vm, E_TYPE, "issubclass() arg 1 must be a class");
         return -1;
     }
     release(vm, b);
@@ -386,18 +372,14 @@ static int real_issubclass(VM *vm, Value derived, Value cls)
     return abstract_issubclass(vm, derived, cls);
 }
 
-static int real_isinstance(VM *vm, Value v, Value cls)
-{
+static int real_isinstance(VM *vm, Value v, Value cls) {
     bool missing;
     if (ou_is_a(vm, cls, T_TYPE)) {
         Type *t = ou_type_of(vm, v);
-        if (ou_is_subtype(t, (Type *)v_obj(cls)))
-            return 1;
-        if (t->slots.getattr == ou_generic_getattr && !(t->flags & TF_HEAP))
-            return 0;
+        if (ou_is_subtype(t, (Type *)v_obj(cls))) return 1;
+        if (t->slots.getattr == ou_generic_getattr && !(t->flags & TF_HEAP)) return 0;
         Value c = ou_getattr_opt(vm, v, vm->names[N_DU_class], &missing);
-        if (c == V_NULL)
-            return missing ? 0 : -1;
+        if (c == V_NULL) return missing ? 0 : -1;
         int r = c != v_of(t) && ou_is_a(vm, c, T_TYPE) && ou_is_subtype((Type *)v_obj(c), (Type *)v_obj(cls));
         release(vm, c);
         return r;
@@ -410,20 +392,16 @@ static int real_isinstance(VM *vm, Value v, Value cls)
     }
     release(vm, b);
     Value c = ou_getattr_opt(vm, v, vm->names[N_DU_class], &missing);
-    if (c == V_NULL)
-        return missing ? 0 : -1;
+    if (c == V_NULL) return missing ? 0 : -1;
     int r = abstract_issubclass(vm, c, cls);
     release(vm, c);
     return r;
 }
 
-static int check(VM *vm, Value v, Value cls, bool instance, int depth)
-{
-    if (instance && v_of(ou_type_of(vm, v)) == cls)
-        return 1;
+static int check(VM *vm, Value v, Value cls, bool instance, int depth) {
+    if (instance && v_of(ou_type_of(vm, v)) == cls) return 1;
     Type *meta = ou_type_of(vm, cls);
-    if (meta->id == T_TYPE)
-        return instance ? real_isinstance(vm, v, cls) : real_issubclass(vm, v, cls);
+    if (meta->id == T_TYPE) return instance ? real_isinstance(vm, v, cls) : real_issubclass(vm, v, cls);
     if (meta->struct_id == T_TUPLE) {
         if (depth > 200) {
             ou_raise_recursion(vm, instance ? " in __instancecheck__" : " in __subclasscheck__");
@@ -436,39 +414,37 @@ static int check(VM *vm, Value v, Value cls, bool instance, int depth)
     }
     bool absent;
     Value res = ou_call_special(vm, cls, instance ? N_DU_instancecheck : N_DU_subclasscheck, &v, 1, &absent);
-    if (absent)
-        return instance ? real_isinstance(vm, v, cls) : real_issubclass(vm, v, cls);
-    if (res == V_NULL)
-        return -1;
+    if (absent) return instance ? real_isinstance(vm, v, cls) : real_issubclass(vm, v, cls);
+    if (res == V_NULL) return -1;
     int r = ou_truth(vm, res);
     release(vm, res);
     return r;
 }
 
-int ou_isinstance(VM *vm, Value v, Value cls) { return check(vm, v, cls, true, 0); }
-int ou_issubclass(VM *vm, Value cls, Value of) { return check(vm, cls, of, false, 0); }
+int ou_isinstance(VM *vm, Value v, Value cls) {
+    return check(vm, v, cls, true, 0);
+}
+int ou_issubclass(VM *vm, Value cls, Value of) {
+    return check(vm, cls, of, false, 0);
+}
 
-/* ---- methods --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- methods ----------------------------------------------------------------------------------------- */
 
-static Value type_instancecheck(VM *vm, const Value *args, int n)
-{
+static Value type_instancecheck(VM *vm, const Value *args, int n) {
     (void)n;
     int r = real_isinstance(vm, args[1], args[0]);
     return r < 0 ? V_NULL : v_bool(r);
 }
-static Value type_subclasscheck(VM *vm, const Value *args, int n)
-{
+static Value type_subclasscheck(VM *vm, const Value *args, int n) {
     (void)n;
     int r = real_issubclass(vm, args[1], args[0]);
     return r < 0 ? V_NULL : v_bool(r);
 }
-static Value type_mro(VM *vm, const Value *args, int n)
-{
+static Value type_mro(VM *vm, const Value *args, int n) {
     (void)n;
     return ou_compute_mro(vm, (Type *)v_obj(args[0]));
 }
-static Value type_subclasses(VM *vm, const Value *args, int n)
-{
+static Value type_subclasses(VM *vm, const Value *args, int n) {
     (void)n;
     Type *t = (Type *)v_obj(args[0]);
     Value list = ou_list_new(vm, t->nsubclasses);
@@ -479,14 +455,12 @@ static Value type_subclasses(VM *vm, const Value *args, int n)
         }
     return list;
 }
-static Value type_prepare(VM *vm, const Value *args, int n)
-{
+static Value type_prepare(VM *vm, const Value *args, int n) {
     (void)args;
     (void)n;
     return ou_dict_new(vm);
 }
-static Value type_dir(VM *vm, const Value *args, int n)
-{
+static Value type_dir(VM *vm, const Value *args, int n) {
     (void)n;
     Type *t = (Type *)v_obj(args[0]);
     Value d = ou_dict_new(vm);
@@ -501,8 +475,7 @@ static Value type_dir(VM *vm, const Value *args, int n)
     xrelease(vm, d);
     return list;
 }
-static Value type_sizeof(VM *vm, const Value *args, int n)
-{
+static Value type_sizeof(VM *vm, const Value *args, int n) {
     (void)n;
     (void)vm;
     return v_smallint((int64_t)sizeof(Type) + (((Type *)v_obj(args[0]))->nsubclasses * 8));
@@ -519,26 +492,21 @@ static const NativeDef type_methods[] = {
     {0},
 };
 
-/* ---- calling --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- calling ----------------------------------------------------------------------------------------- */
 
-Value ou_type_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
-{
+Value ou_type_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
     Type *t = (Type *)v_obj(self);
-    if (t->id == T_TYPE && n == 1 && !(kwnames && kwnames->n))
-        return retain(v_of(ou_type_of(vm, args[0])));
+    if (t->id == T_TYPE && n == 1 && !(kwnames && kwnames->n)) return retain(v_of(ou_type_of(vm, args[0])));
     if (!t->slots.make) {
         Value name = t->def ? ou_str_c(vm, t->def->name) : ou_type_display(vm, t);
-        if (name != V_NULL)
-            ou_raise(vm, E_TYPE, "cannot create '%.100U' instances", name);
+        if (name != V_NULL) ou_raise(vm, E_TYPE, "cannot create '%.100U' instances", name);
         xrelease(vm, name);
         return V_NULL;
     }
     Value o = t->slots.make(vm, t, args, n, kwnames);
-    if (o == V_NULL)
-        return V_NULL;
+    if (o == V_NULL) return V_NULL;
     Type *ot = ou_type_of(vm, o);
-    if (ot != t && !ou_is_subtype(ot, t))
-        return o;
+    if (ot != t && !ou_is_subtype(ot, t)) return o;
     if (ot->slots.init && ot->slots.init(vm, o, args, n, kwnames) < 0) {
         release(vm, o);
         return V_NULL;
@@ -546,13 +514,12 @@ Value ou_type_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
     return o;
 }
 
-Value ou_type_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
-    if (cls->id == T_TYPE && n == 1 && !(kwnames && kwnames->n))
-        return retain(v_of(ou_type_of(vm, args[0])));
+Value ou_type_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
+    if (cls->id == T_TYPE && n == 1 && !(kwnames && kwnames->n)) return retain(v_of(ou_type_of(vm, args[0])));
     if (n != 3)
-        return cls->id == T_TYPE ? ou_raise(vm, E_TYPE, "type() takes 1 or 3 arguments")
-                                 : ou_raise(vm, E_TYPE, "type.__new__() takes exactly 3 arguments (%d given)", n);
+        return cls->id == T_TYPE
+                   ? ou_raise(vm, E_TYPE, "type() takes 1 or 3 arguments")
+                   : ou_raise(vm, E_TYPE, "type.__new__() takes exactly 3 arguments (%d given)", n);
     if (!ou_is_a(vm, args[0], T_STR))
         return ou_raise(vm, E_TYPE, "type.__new__() argument 1 must be str, not %T", args[0]);
     if (!ou_is_a(vm, args[1], T_TUPLE))
@@ -561,20 +528,17 @@ Value ou_type_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
         return ou_raise(vm, E_TYPE, "type.__new__() argument 3 must be dict, not %T", args[2]);
     Tuple *bases = as_tuple(args[1]);
     for (uint32_t i = 0; i < bases->n; i++) {
-        if (ou_is_a(vm, bases->items[i], T_TYPE))
-            continue;
+        if (ou_is_a(vm, bases->items[i], T_TYPE)) continue;
         bool missing;
         Value f = ou_getattr_opt(vm, bases->items[i], vm->names[N_DU_mro_entries], &missing);
         if (f != V_NULL) {
             release(vm, f);
             return ou_raise(vm, E_TYPE, "type() doesn't support MRO entry resolution; use types.new_class()");
         }
-        if (!missing)
-            return V_NULL;
+        if (!missing) return V_NULL;
     }
     Value meta = ou_calculate_metaclass(vm, v_of(cls), bases);
-    if (meta == V_NULL)
-        return V_NULL;
+    if (meta == V_NULL) return V_NULL;
     Type *winner = (Type *)v_obj(meta);
     Value r;
     if (winner != cls && winner->slots.make != ou_type_make)
@@ -585,8 +549,7 @@ Value ou_type_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
     return r;
 }
 
-int ou_type_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
-{
+int ou_type_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
     (void)self;
     (void)args;
     if (kwnames && kwnames->n && n == 1) {
@@ -601,15 +564,24 @@ int ou_type_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
 }
 
 /* X | Y */
-static Value type_or(VM *vm, Value a, Value b) { return ou_union_of(vm, a, b); }
+static Value type_or(VM *vm, Value a, Value b) {
+    return ou_union_of(vm, a, b);
+}
 
 const TypeDef ou_type_type = {
     .name = "type",
     .size = sizeof(Type),
     .flags = TF_GC | TF_BASE | TF_WEAKREF,
-    .slots = {.make = ou_type_make, .init = ou_type_init, .dealloc = ou_type_dealloc, .traverse = ou_type_traverse,
-              .clear = ou_type_clear, .repr = type_repr, .call = ou_type_call, .getattr = ou_type_getattr,
-              .setattr = ou_type_setattr, .binary[BIN_OR] = type_or},
+    .slots = {.make = ou_type_make,
+              .init = ou_type_init,
+              .dealloc = ou_type_dealloc,
+              .traverse = ou_type_traverse,
+              .clear = ou_type_clear,
+              .repr = type_repr,
+              .call = ou_type_call,
+              .getattr = ou_type_getattr,
+              .setattr = ou_type_setattr,
+              .binary[BIN_OR] = type_or},
     .methods = type_methods,
     .getset = type_getset,
     .doc = "type(object) -> the object's type\ntype(name, bases, dict, **kwds) -> a new type",

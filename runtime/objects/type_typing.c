@@ -1,6 +1,6 @@
 /* Type parameters and type aliases: TypeVar, ParamSpec, TypeVarTuple, and what `type X = ...` makes.
- * Entry points: ou_typeparam_new, ou_typealias_new, ou_generic_base. Bounds, defaults and alias values are functions until
- * somebody asks for them (PEP 695); one struct serves the three parameters. */
+ * Entry points: ou_typeparam_new, ou_typealias_new, ou_generic_base. Bounds, defaults and alias values are
+ * functions until somebody asks for them (PEP 695); one struct serves the three parameters. */
 #include "runtime/objects/typing.h"
 
 #include "runtime/objects/containers_impl.h"
@@ -12,8 +12,8 @@
 typedef struct TypeParam {
     Obj h;
     Value name;
-    Value bound, constraints, dflt;                /* V_NULL: none (or not evaluated yet) */
-    Value bound_fn, constraints_fn, dflt_fn;       /* V_NULL: none */
+    Value bound, constraints, dflt;          /* V_NULL: none (or not evaluated yet) */
+    Value bound_fn, constraints_fn, dflt_fn; /* V_NULL: none */
     Value module;
     bool covariant, contravariant, infer;
 } TypeParam;
@@ -22,46 +22,42 @@ typedef struct TypeAlias {
     Value name, params, value_fn, value, module;
 } TypeAlias;
 
-static TypeParam *as_param(Value v) { return (TypeParam *)v_obj(v); }
-static TypeAlias *as_ta(Value v) { return (TypeAlias *)v_obj(v); }
+static TypeParam *as_param(Value v) {
+    return (TypeParam *)v_obj(v);
+}
+static TypeAlias *as_ta(Value v) {
+    return (TypeAlias *)v_obj(v);
+}
 #define GET(fn) static Value fn(VM *vm, Value self)
 
-static void param_dealloc(VM *vm, Obj *o)
-{
+static void param_dealloc(VM *vm, Obj *o) {
     TypeParam *p = (TypeParam *)o;
-    Value *all[] = {&p->name, &p->bound, &p->constraints, &p->dflt, &p->bound_fn, &p->constraints_fn, &p->dflt_fn, &p->module};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        xrelease(vm, *all[i]);
+    Value *all[] = {&p->name,     &p->bound,          &p->constraints, &p->dflt,
+                    &p->bound_fn, &p->constraints_fn, &p->dflt_fn,     &p->module};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) xrelease(vm, *all[i]);
     ou_finish_dealloc(vm, o, 0);
 }
-static void param_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
+static void param_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
     TypeParam *p = (TypeParam *)o;
     Value *all[] = {&p->bound, &p->constraints, &p->dflt, &p->bound_fn, &p->constraints_fn, &p->dflt_fn};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        ou_visit(vm, *all[i], visit, arg);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) ou_visit(vm, *all[i], visit, arg);
 }
-static void param_clear(VM *vm, Obj *o)
-{
+static void param_clear(VM *vm, Obj *o) {
     TypeParam *p = (TypeParam *)o;
     Value *all[] = {&p->bound, &p->constraints, &p->dflt, &p->bound_fn, &p->constraints_fn, &p->dflt_fn};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        set_owned(vm, all[i], V_NULL);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) set_owned(vm, all[i], V_NULL);
 }
 
-static Value calling_module(VM *vm)
-{
+static Value calling_module(VM *vm) {
     Dict *g = ou_current_globals(vm);
     Value m = g ? ou_dict_get_str(vm, g, vm->names[N_DU_name]) : V_NULL;
     return m == V_NULL ? V_NONE : retain(m);
 }
 
-Value ou_typeparam_new(VM *vm, int kind, Value name, Value bound, Value dflt)
-{
+Value ou_typeparam_new(VM *vm, int kind, Value name, Value bound, Value dflt) {
     static const uint16_t ids[] = {T_TYPEVAR, T_TYPEVAR, T_PARAMSPEC, T_TYPEVARTUPLE};
     TypeParam *p = ou_new(vm, vm->types[ids[kind]], 0);
-    if (!p)
-        return V_NULL;
+    if (!p) return V_NULL;
     p->name = retain(name);
     p->infer = true;
     p->module = ou_str_c(vm, "typing"); /* as CPython's do, whose helper for this syntax lives there */
@@ -74,85 +70,88 @@ Value ou_typeparam_new(VM *vm, int kind, Value name, Value bound, Value dflt)
         p->constraints_fn = retain(bound);
     else if (bound != V_NONE)
         p->bound_fn = retain(bound);
-    if (dflt != V_NONE)
-        p->dflt_fn = retain(dflt);
+    if (dflt != V_NONE) p->dflt_fn = retain(dflt);
     return v_of(p);
 }
 
 /* The value of a lazy field: computed once. V_NULL: none (nothing raised) or raised. Owned. */
-static Value lazy(VM *vm, Value *value, Value *fn)
-{
+static Value lazy(VM *vm, Value *value, Value *fn) {
     if (*value == V_NULL && *fn != V_NULL) {
         Value f = retain(*fn);
         Value v = ou_call0(vm, f);
         release(vm, f);
-        if (v == V_NULL)
-            return V_NULL;
+        if (v == V_NULL) return V_NULL;
         set_owned(vm, value, v);
     }
     return *value == V_NULL ? V_NULL : retain(*value);
 }
 
-static Value param_repr(VM *vm, Value self)
-{
+static Value param_repr(VM *vm, Value self) {
     TypeParam *p = as_param(self);
-    if (p->infer || is_exact(self, T_TYPEVARTUPLE))
-        return ou_str(vm, p->name);
+    if (p->infer || is_exact(self, T_TYPEVARTUPLE)) return ou_str(vm, p->name);
     return ou_str_format(vm, "%c%U", p->covariant ? '+' : p->contravariant ? '-' : '~', p->name);
 }
 
-GET(param_name) { (void)vm; return retain(as_param(self)->name); }
-GET(param_module) { (void)vm; return retain(as_param(self)->module); }
-GET(param_bound)
-{
+GET(param_name) {
+    (void)vm;
+    return retain(as_param(self)->name);
+}
+GET(param_module) {
+    (void)vm;
+    return retain(as_param(self)->module);
+}
+GET(param_bound) {
     Value v = lazy(vm, &as_param(self)->bound, &as_param(self)->bound_fn);
     return v == V_NULL && vm->exc == V_NULL ? V_NONE : v;
 }
-GET(param_constraints)
-{
+GET(param_constraints) {
     Value v = lazy(vm, &as_param(self)->constraints, &as_param(self)->constraints_fn);
     return v == V_NULL && vm->exc == V_NULL ? ou_tuple_new(vm, 0) : v;
 }
-GET(param_default)
-{
+GET(param_default) {
     Value v = lazy(vm, &as_param(self)->dflt, &as_param(self)->dflt_fn);
     return v == V_NULL && vm->exc == V_NULL ? ou_import_attr(vm, "_typing", "NoDefault") : v;
 }
-GET(param_covariant) { (void)vm; return v_bool(as_param(self)->covariant); }
-GET(param_contravariant) { (void)vm; return v_bool(as_param(self)->contravariant); }
-GET(param_infer) { (void)vm; return v_bool(as_param(self)->infer); }
+GET(param_covariant) {
+    (void)vm;
+    return v_bool(as_param(self)->covariant);
+}
+GET(param_contravariant) {
+    (void)vm;
+    return v_bool(as_param(self)->contravariant);
+}
+GET(param_infer) {
+    (void)vm;
+    return v_bool(as_param(self)->infer);
+}
 
-static bool has_default(const TypeParam *p) { return p->dflt != V_NULL || p->dflt_fn != V_NULL; }
-static Value param_has_default(VM *vm, const Value *args, int n)
-{
+static bool has_default(const TypeParam *p) {
+    return p->dflt != V_NULL || p->dflt_fn != V_NULL;
+}
+static Value param_has_default(VM *vm, const Value *args, int n) {
     (void)vm;
     (void)n;
     return v_bool(has_default(as_param(args[0])));
 }
-static Value param_subst(VM *vm, const Value *args, int n)
-{
+static Value param_subst(VM *vm, const Value *args, int n) {
     (void)vm;
     (void)n;
     return retain(args[1] == V_NONE ? v_of(vm->types[T_NONE]) : args[1]);
 }
 /* Called with the alias and the arguments so far: fills in the default where there are too few. */
-static Value param_prepare(VM *vm, const Value *args, int n)
-{
+static Value param_prepare(VM *vm, const Value *args, int n) {
     (void)n;
     TypeParam *p = as_param(args[0]);
     Str *s = ou_intern_c(vm, "__parameters__");
     Value params = s ? ou_getattr(vm, args[1], s) : V_NULL;
     obj_xrelease(vm, s);
-    if (params == V_NULL)
-        return V_NULL;
+    if (params == V_NULL) return V_NULL;
     uint32_t at = 0;
     Tuple *t = as_tuple(params);
-    while (at < t->n && t->items[at] != args[0])
-        at++;
+    while (at < t->n && t->items[at] != args[0]) at++;
     release(vm, params);
     Tuple *given = as_tuple(args[2]);
-    if (given->n != at || !has_default(p))
-        return retain(args[2]);
+    if (given->n != at || !has_default(p)) return retain(args[2]);
     Value d = lazy(vm, &p->dflt, &p->dflt_fn);
     Value list = d == V_NULL ? V_NULL : ou_list_of(vm, given->items, given->n);
     Value r = V_NULL;
@@ -163,22 +162,19 @@ static Value param_prepare(VM *vm, const Value *args, int n)
     return r;
 }
 /* TypeVarTuple: what the other parameters leave becomes one tuple. */
-static Value tuple_prepare(VM *vm, const Value *args, int n)
-{
+static Value tuple_prepare(VM *vm, const Value *args, int n) {
     (void)n;
     Str *s = ou_intern_c(vm, "__parameters__");
     Value params = s ? ou_getattr(vm, args[1], s) : V_NULL;
     obj_xrelease(vm, s);
-    if (params == V_NULL)
-        return V_NULL;
+    if (params == V_NULL) return V_NULL;
     uint32_t total = as_tuple(params)->n, at = 0;
-    while (at < total && as_tuple(params)->items[at] != args[0])
-        at++;
+    while (at < total && as_tuple(params)->items[at] != args[0]) at++;
     release(vm, params);
     Tuple *given = as_tuple(args[2]);
     if (given->n + 1 < total)
-        return ou_raise(vm, E_TYPE, "Too few arguments for %R; actual %d, expected at least %d", args[1], (int)given->n,
-                        (int)total - 1);
+        return ou_raise(vm, E_TYPE, "Too few arguments for %R; actual %d, expected at least %d", args[1],
+                        (int)given->n, (int)total - 1);
     uint32_t after = total - at - 1;
     Value middle = ou_tuple_of(vm, given->items + at, given->n - at - after);
     Value list = middle == V_NULL ? V_NULL : ou_list_of(vm, given->items, at);
@@ -190,67 +186,61 @@ static Value tuple_prepare(VM *vm, const Value *args, int n)
     xrelease(vm, middle);
     return r;
 }
-static Value param_or(VM *vm, Value a, Value b) { return ou_union_of(vm, a, b); }
-static Value param_mro_entries(VM *vm, const Value *args, int n)
-{
+static Value param_or(VM *vm, Value a, Value b) {
+    return ou_union_of(vm, a, b);
+}
+static Value param_mro_entries(VM *vm, const Value *args, int n) {
     (void)n;
     return ou_raise(vm, E_TYPE, "Cannot subclass an instance of %T", args[0]);
 }
-static Value param_reduce(VM *vm, const Value *args, int n)
-{
+static Value param_reduce(VM *vm, const Value *args, int n) {
     (void)n;
     return ou_str(vm, as_param(args[0])->name);
 }
 
-/* ---- constructors ------------------------------------------------------------------------------------------------------------------- */
+/* ---- constructors ------------------------------------------------------------------------------------ */
 
-static const char typevar_sig[] =
-    "TypeVar(name, *constraints, bound=None, default=None, covariant=False, contravariant=False, infer_variance=False)";
-static const char paramspec_sig[] =
-    "ParamSpec(name, *, bound=None, default=None, covariant=False, contravariant=False, infer_variance=False)";
+static const char typevar_sig[] = "TypeVar(name, *constraints, bound=None, default=None, covariant=False, "
+                                  "contravariant=False, infer_variance=False)";
+static const char paramspec_sig[] = "ParamSpec(name, *, bound=None, default=None, covariant=False, "
+                                    "contravariant=False, infer_variance=False)";
 static const char vartuple_sig[] = "TypeVarTuple(name, *, default=None)";
 
-static bool flag(VM *vm, Value v, bool *out)
-{
+static bool flag(VM *vm, Value v, bool *out) {
     int r = v == V_NULL ? 0 : ou_truth(vm, v);
     *out = r > 0;
     return r >= 0;
 }
 
-static bool is_no_default(VM *vm, Value v) { return v == V_NULL || strcmp(ou_type_name(vm, v), "typing.NoDefaultType") == 0; }
+static bool is_no_default(VM *vm, Value v) {
+    return v == V_NULL || strcmp(ou_type_name(vm, v), "typing.NoDefaultType") == 0;
+}
 
-static Value param_build(VM *vm, Type *cls, Value name, Value bound, Value constraints, Value dflt, const Value *flags)
-{
+static Value param_build(VM *vm, Type *cls, Value name, Value bound, Value constraints, Value dflt,
+                         const Value *flags) {
     if (!ou_is_a(vm, name, T_STR))
         return ou_raise(vm, E_TYPE, "%N() argument 'name' must be str, not %T", cls, name);
     bool co = false, contra = false, infer = false;
     if (flags && (!flag(vm, flags[0], &co) || !flag(vm, flags[1], &contra) || !flag(vm, flags[2], &infer)))
         return V_NULL;
-    if (co && contra)
-        return ou_raise(vm, E_VALUE, "Bivariant types are not supported.");
+    if (co && contra) return ou_raise(vm, E_VALUE, "Bivariant types are not supported.");
     if (infer && (co || contra))
         return ou_raise(vm, E_VALUE, "Variance cannot be specified with infer_variance.");
     TypeParam *p = ou_new(vm, cls, 0);
-    if (!p)
-        return V_NULL;
+    if (!p) return V_NULL;
     p->name = retain(name);
     p->module = calling_module(vm);
     p->covariant = co;
     p->contravariant = contra;
     p->infer = infer;
-    if (bound != V_NULL && bound != V_NONE)
-        p->bound = retain(bound);
-    if (constraints != V_NULL && as_tuple(constraints)->n)
-        p->constraints = retain(constraints);
-    if (!is_no_default(vm, dflt))
-        p->dflt = retain(dflt);
+    if (bound != V_NULL && bound != V_NONE) p->bound = retain(bound);
+    if (constraints != V_NULL && as_tuple(constraints)->n) p->constraints = retain(constraints);
+    if (!is_no_default(vm, dflt)) p->dflt = retain(dflt);
     return v_of(p);
 }
-static Value typevar_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
+static Value typevar_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     Value a[7];
-    if (!ou_bind(vm, typevar_sig, args, n, kwnames, a))
-        return V_NULL;
+    if (!ou_bind(vm, typevar_sig, args, n, kwnames, a)) return V_NULL;
     Value r = V_NULL;
     if (as_tuple(a[1])->n == 1)
         ou_raise(vm, E_TYPE, "A single constraint is not allowed");
@@ -261,18 +251,14 @@ static Value typevar_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kw
     ou_bind_done(vm, typevar_sig, a);
     return r;
 }
-static Value paramspec_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
+static Value paramspec_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     Value a[6];
-    if (!ou_bind(vm, paramspec_sig, args, n, kwnames, a))
-        return V_NULL;
+    if (!ou_bind(vm, paramspec_sig, args, n, kwnames, a)) return V_NULL;
     return param_build(vm, cls, a[0], a[1], V_NULL, a[2], a + 3);
 }
-static Value vartuple_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
+static Value vartuple_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     Value a[2];
-    if (!ou_bind(vm, vartuple_sig, args, n, kwnames, a))
-        return V_NULL;
+    if (!ou_bind(vm, vartuple_sig, args, n, kwnames, a)) return V_NULL;
     return param_build(vm, cls, a[0], V_NULL, V_NULL, a[1], NULL);
 }
 
@@ -303,15 +289,13 @@ static const GetSetDef typevar_getset[] = {
     {"__infer_variance__", param_infer, NULL, NULL},
     {0},
 };
-GET(paramspec_args)
-{
+GET(paramspec_args) {
     Value f = ou_import_attr(vm, "_typing", "ParamSpecArgs");
     Value r = f == V_NULL ? V_NULL : ou_call1(vm, f, self);
     xrelease(vm, f);
     return r;
 }
-GET(paramspec_kwargs)
-{
+GET(paramspec_kwargs) {
     Value f = ou_import_attr(vm, "_typing", "ParamSpecKwargs");
     Value r = f == V_NULL ? V_NULL : ou_call1(vm, f, self);
     xrelease(vm, f);
@@ -336,8 +320,7 @@ static const GetSetDef vartuple_getset[] = {
     {0},
 };
 /* *Ts: one Unpack[Ts]. */
-static Value vartuple_iter(VM *vm, Value self)
-{
+static Value vartuple_iter(VM *vm, Value self) {
     Value unpack = ou_import_attr(vm, "typing", "Unpack");
     Value item = unpack == V_NULL ? V_NULL : ou_getitem(vm, unpack, self);
     xrelease(vm, unpack);
@@ -346,7 +329,8 @@ static Value vartuple_iter(VM *vm, Value self)
     xrelease(vm, t);
     return it;
 }
-#define PARAM_SLOTS .dealloc = param_dealloc, .traverse = param_traverse, .clear = param_clear, .repr = param_repr
+#define PARAM_SLOTS \
+    .dealloc = param_dealloc, .traverse = param_traverse, .clear = param_clear, .repr = param_repr
 const TypeDef ou_type_typevar = {
     .name = "typing.TypeVar",
     .size = sizeof(TypeParam),
@@ -375,21 +359,18 @@ const TypeDef ou_type_typevartuple = {
     .doc = "A specialized form of type variable that enables variadic generics.",
 };
 
-/* ---- type X = ... ------------------------------------------------------------------------------------------------------------------- */
+/* ---- type X = ... ------------------------------------------------------------------------------------ */
 
-Value ou_typealias_new(VM *vm, Value name, Value params, Value value_fn, Value module)
-{
+Value ou_typealias_new(VM *vm, Value name, Value params, Value value_fn, Value module) {
     TypeAlias *t = ou_new(vm, vm->types[T_TYPEALIAS], 0);
-    if (!t)
-        return V_NULL;
+    if (!t) return V_NULL;
     t->name = retain(name);
     t->params = params == V_NONE || params == V_NULL ? V_NULL : retain(params);
     t->value_fn = value_fn == V_NULL ? V_NULL : retain(value_fn);
     t->module = module == V_NULL ? V_NONE : retain(module);
     return v_of(t);
 }
-static void ta_dealloc(VM *vm, Obj *o)
-{
+static void ta_dealloc(VM *vm, Obj *o) {
     TypeAlias *t = (TypeAlias *)o;
     xrelease(vm, t->name);
     xrelease(vm, t->params);
@@ -398,89 +379,93 @@ static void ta_dealloc(VM *vm, Obj *o)
     xrelease(vm, t->module);
     ou_finish_dealloc(vm, o, 0);
 }
-static void ta_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
+static void ta_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
     TypeAlias *t = (TypeAlias *)o;
     ou_visit(vm, t->params, visit, arg);
     ou_visit(vm, t->value_fn, visit, arg);
     ou_visit(vm, t->value, visit, arg);
 }
-static void ta_clear(VM *vm, Obj *o)
-{
+static void ta_clear(VM *vm, Obj *o) {
     TypeAlias *t = (TypeAlias *)o;
     set_owned(vm, &t->params, V_NULL);
     set_owned(vm, &t->value_fn, V_NULL);
     set_owned(vm, &t->value, V_NULL);
 }
 static const char typealias_sig[] = "TypeAliasType(name, value, *, type_params=())";
-static Value ta_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
+static Value ta_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     (void)cls;
     Value a[3];
-    if (!ou_bind(vm, typealias_sig, args, n, kwnames, a))
-        return V_NULL;
+    if (!ou_bind(vm, typealias_sig, args, n, kwnames, a)) return V_NULL;
     if (!ou_is_a(vm, a[0], T_STR))
         return ou_raise(vm, E_TYPE, "typealias() argument 'name' must be str, not %T", a[0]);
     if (a[2] != V_NULL && !ou_is_a(vm, a[2], T_TUPLE))
         return ou_raise(vm, E_TYPE, "type_params must be a tuple");
     Value module = calling_module(vm);
-    Value r = ou_typealias_new(vm, a[0], a[2] == V_NULL || as_tuple(a[2])->n == 0 ? V_NULL : a[2], V_NULL, module);
+    Value r =
+        ou_typealias_new(vm, a[0], a[2] == V_NULL || as_tuple(a[2])->n == 0 ? V_NULL : a[2], V_NULL, module);
     release(vm, module);
-    if (r != V_NULL)
-        as_ta(r)->value = retain(a[1]);
+    if (r != V_NULL) as_ta(r)->value = retain(a[1]);
     return r;
 }
-static Value ta_repr(VM *vm, Value self) { return ou_str(vm, as_ta(self)->name); }
-static Value ta_getitem(VM *vm, Value self, Value key)
-{
+static Value ta_repr(VM *vm, Value self) {
+    return ou_str(vm, as_ta(self)->name);
+}
+static Value ta_getitem(VM *vm, Value self, Value key) {
     if (as_ta(self)->params == V_NULL)
         return ou_raise(vm, E_TYPE, "Only generic type aliases are subscriptable");
     return ou_generic_alias_new(vm, self, key);
 }
-static Value ta_reduce(VM *vm, const Value *args, int n)
-{
+static Value ta_reduce(VM *vm, const Value *args, int n) {
     (void)n;
     return ou_str(vm, as_ta(args[0])->name);
 }
-GET(ta_name) { (void)vm; return retain(as_ta(self)->name); }
-GET(ta_module) { (void)vm; return retain(as_ta(self)->module); }
-GET(ta_params) { return as_ta(self)->params == V_NULL ? ou_tuple_new(vm, 0) : retain(as_ta(self)->params); }
-GET(ta_value)
-{
+GET(ta_name) {
+    (void)vm;
+    return retain(as_ta(self)->name);
+}
+GET(ta_module) {
+    (void)vm;
+    return retain(as_ta(self)->module);
+}
+GET(ta_params) {
+    return as_ta(self)->params == V_NULL ? ou_tuple_new(vm, 0) : retain(as_ta(self)->params);
+}
+GET(ta_value) {
     Value v = lazy(vm, &as_ta(self)->value, &as_ta(self)->value_fn);
     return v == V_NULL && vm->exc == V_NULL ? V_NONE : v;
 }
 static const NativeDef ta_methods[] = {{"__reduce__()", ta_reduce, NULL, 0}, {0}};
 static const GetSetDef ta_getset[] = {
-    {"__name__", ta_name, NULL, NULL},
-    {"__module__", ta_module, NULL, NULL},
-    {"__type_params__", ta_params, NULL, NULL},
-    {"__parameters__", ta_params, NULL, NULL},
-    {"__value__", ta_value, NULL, NULL},
-    {0},
+    {"__name__", ta_name, NULL, NULL},          {"__module__", ta_module, NULL, NULL},
+    {"__type_params__", ta_params, NULL, NULL}, {"__parameters__", ta_params, NULL, NULL},
+    {"__value__", ta_value, NULL, NULL},        {0},
 };
 const TypeDef ou_type_typealias = {
     .name = "typing.TypeAliasType",
     .size = sizeof(TypeAlias),
     .flags = TF_GC | TF_WEAKREF,
-    .slots = {.make = ta_make, .dealloc = ta_dealloc, .traverse = ta_traverse, .clear = ta_clear, .repr = ta_repr,
-              .getitem = ta_getitem, .binary[BIN_OR] = param_or},
+    .slots = {.make = ta_make,
+              .dealloc = ta_dealloc,
+              .traverse = ta_traverse,
+              .clear = ta_clear,
+              .repr = ta_repr,
+              .getitem = ta_getitem,
+              .binary[BIN_OR] = param_or},
     .methods = ta_methods,
     .getset = ta_getset,
     .doc = "Type alias.",
 };
 
-Value ou_generic_base(VM *vm, Value params)
-{
+Value ou_generic_base(VM *vm, Value params) {
     Value generic = ou_import_attr(vm, "_typing", "Generic");
-    if (generic == V_NULL)
-        return V_NULL;
+    if (generic == V_NULL) return V_NULL;
     /* A TypeVarTuple stands unpacked among the parameters of Generic. */
     Value list = ou_list_new(vm, 0);
     bool ok = list != V_NULL;
     for (uint32_t i = 0; ok && i < as_tuple(params)->n; i++) {
         Value p = as_tuple(params)->items[i];
-        ok = is_exact(p, T_TYPEVARTUPLE) ? ou_list_extend(vm, as_list(list), p) : ou_list_append(vm, as_list(list), p);
+        ok = is_exact(p, T_TYPEVARTUPLE) ? ou_list_extend(vm, as_list(list), p)
+                                         : ou_list_append(vm, as_list(list), p);
     }
     Value key = ok ? ou_tuple_of(vm, as_list(list)->items, as_list(list)->n) : V_NULL;
     Value r = key == V_NULL ? V_NULL : ou_getitem(vm, generic, key);

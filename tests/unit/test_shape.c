@@ -1,5 +1,5 @@
-/* Objects from C: shapes and dict mode of instances, renewal when a class changes, weak references, cycles, teardown without
- * leaks, and a VM that is short of memory while it boots. */
+/* Objects from C: shapes and dict mode of instances, renewal when a class changes, weak references, cycles,
+ * teardown without leaks, and a VM that is short of memory while it boots. */
 #include <stdlib.h>
 
 #include "runtime/objects/containers.h"
@@ -9,8 +9,7 @@
 #include "runtime/objects/weakref.h"
 #include "tests/unit/check.h"
 
-static Type *make_class(VM *vm, const char *name)
-{
+static Type *make_class(VM *vm, const char *name) {
     Str *s = ou_intern_c(vm, name);
     Value bases = ou_tuple_new(vm, 0), ns = ou_dict_new(vm);
     Value t = ou_type_new(vm, ou_builtin(vm, T_TYPE), s, as_tuple(bases), as_dict(ns), NULL, NULL);
@@ -20,20 +19,22 @@ static Type *make_class(VM *vm, const char *name)
     return (Type *)v_obj(t);
 }
 
-static Shape *shape_of(VM *vm, Value o) { return vm->shapes[v_obj(o)->shape]; }
+static Shape *shape_of(VM *vm, Value o) {
+    return vm->shapes[v_obj(o)->shape];
+}
 
-static void set(VM *vm, Value o, const char *name, int64_t i) { CHECK(ou_setattr_c(vm, o, name, v_smallint(i))); }
+static void set(VM *vm, Value o, const char *name, int64_t i) {
+    CHECK(ou_setattr_c(vm, o, name, v_smallint(i)));
+}
 
-static bool has(VM *vm, Value o, const char *name, int64_t i)
-{
+static bool has(VM *vm, Value o, const char *name, int64_t i) {
     Value v = ou_getattr_c(vm, o, name);
     bool ok = v == v_smallint(i);
     xrelease(vm, v);
     return ok;
 }
 
-static void test_shapes(VM *vm)
-{
+static void test_shapes(VM *vm) {
     Type *t = make_class(vm, "Point");
     Value a = v_of(ou_new(vm, t, 0)), b = v_of(ou_new(vm, t, 0)), c = v_of(ou_new(vm, t, 0));
     CHECK(shape_of(vm, a) == t->root && shape_of(vm, a)->nkeys == 0);
@@ -61,7 +62,8 @@ static void test_shapes(VM *vm)
     /* A data descriptor comes into the class: whoever compared the old id finds another one. */
     uint32_t before = v_obj(a)->shape, version = t->version;
     ou_type_modified(vm, t);
-    CHECK(v_obj(a)->shape != before && t->version != version && shape_of(vm, a)->type == t && has(vm, a, "y", 2));
+    CHECK(v_obj(a)->shape != before && t->version != version && shape_of(vm, a)->type == t &&
+          has(vm, a, "y", 2));
     CHECK(vm->shapes[before] == shape_of(vm, a));
     release(vm, a);
     release(vm, b);
@@ -69,8 +71,7 @@ static void test_shapes(VM *vm)
     obj_release(vm, t);
 }
 
-static void test_cycle(VM *vm)
-{
+static void test_cycle(VM *vm) {
     ou_gc_collect(vm, 2);
     uint64_t alive = vm->objects_alive;
     Type *t = make_class(vm, "Ring");
@@ -92,8 +93,7 @@ static void test_cycle(VM *vm)
 }
 
 /* A list in a list in a list ...: its end must not use the C stack up. */
-static void test_deep(VM *vm)
-{
+static void test_deep(VM *vm) {
     Value l = ou_list_new(vm, 0);
     for (int i = 0; i < 1000000 && l != V_NULL; i++) {
         Value outer = ou_list_new(vm, 1);
@@ -108,23 +108,20 @@ typedef struct Budget {
     size_t left;
 } Budget;
 
-static void *limited(void *ud, void *p, size_t old_size, size_t new_size)
-{
+static void *limited(void *ud, void *p, size_t old_size, size_t new_size) {
     Budget *b = ud;
     if (new_size == 0) {
         free(p);
         return NULL;
     }
     if (new_size > old_size || !p) {
-        if (b->left == 0)
-            return NULL;
+        if (b->left == 0) return NULL;
         b->left--;
     }
     return realloc(p, new_size);
 }
 
-static void test_boot_without_memory(void)
-{
+static void test_boot_without_memory(void) {
     int booted = 0;
     for (size_t n = 0; n < 1000 && !booted; n++) {
         Budget b = {n};
@@ -140,8 +137,7 @@ static void test_boot_without_memory(void)
     CHECK(booted);
 }
 
-int main(void)
-{
+int main(void) {
     VM *vm = ou_vm_new(NULL, NULL, 0);
     CHECK(vm != NULL);
     if (vm) {
