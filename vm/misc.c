@@ -584,6 +584,26 @@ done:
     return out;
 }
 
+/* Is v a sequence (or a mapping) for patterns? The flags of built-in types are inherited; a script class may also derive from,
+ * or be registered with, the abstract classes of collections.abc. 1, 0, -1 raised. */
+static int match_collection(VM *vm, Value v, bool sequence)
+{
+    Type *t = ou_type_of(vm, v);
+    uint32_t want = sequence ? TF_SEQUENCE : TF_MAPPING;
+    for (Type *b = t; b; b = b->base)
+        if (b->flags & want)
+            return 1;
+    Value m = t->flags & TF_HEAP ? ou_dict_get_c(vm, vm->modules, "collections.abc") : V_NULL;
+    if (m == V_NULL || t->struct_id == T_STR || t->struct_id == T_BYTES || t->struct_id == T_BYTEARRAY)
+        return 0;
+    Value cls = ou_getattr_c(vm, m, sequence ? "Sequence" : "Mapping");
+    if (cls == V_NULL)
+        return -1;
+    int r = ou_isinstance(vm, v, cls);
+    release(vm, cls);
+    return r;
+}
+
 /* ---- coroutines ---- */
 
 static bool get_await(VM *vm, Value *R, Ins i)
@@ -885,11 +905,8 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         return ok;
     case OP_MATCHSEQ:
     case OP_MATCHMAP: {
-        uint32_t want = INS_OP(i) == OP_MATCHSEQ ? TF_SEQUENCE : TF_MAPPING;
-        bool hit = false;
-        for (Type *b = ou_type_of(vm, R[B]); b && !hit; b = b->base)
-            hit = (b->flags & want) != 0;
-        return store(vm, R, A, v_bool(hit));
+        t = match_collection(vm, R[B], INS_OP(i) == OP_MATCHSEQ);
+        return t >= 0 && store(vm, R, A, v_bool(t));
     }
     case OP_MATCHLEN: {
         int64_t n = ou_len(vm, R[B]);
