@@ -243,8 +243,13 @@ static bool unpack_ex(VM *vm, Value *R, Ins i)
     Value list = V_NULL;
     if (!t->slots.iter && !t->slots.getitem)
         ou_raise(vm, E_TYPE, "cannot unpack non-iterable %T object", o);
-    else
+    else if (is_exact(o, T_LIST) || is_exact(o, T_TUPLE))
         list = ou_list_from(vm, o);
+    else {
+        Value it = ou_iter(vm, o); /* by its iterator: the object itself is not asked for its length */
+        list = it == V_NULL ? V_NULL : ou_list_from(vm, it);
+        xrelease(vm, it);
+    }
     release(vm, o);
     if (list == V_NULL)
         return false;
