@@ -60,14 +60,14 @@ const Ins ou_stubs[4] = {OP_HALT, OP_RETH, OP_RETH_INIT, OP_NOP};
         if (UNLIKELY(!(call)))                                                                                                   \
             goto error;                                                                                                          \
     } while (0)
-#define BACK(dist)                                                                                                               \
+#define BACK(dist) /* what a handler of signals raises belongs to the jump, which is inside the try block of its loop */         \
     do {                                                                                                                         \
-        pc += (dist);                                                                                                            \
         if (UNLIKELY(vm->attention)) {                                                                                           \
             SAVE();                                                                                                              \
             if (!ou_safepoint(vm))                                                                                               \
                 goto error;                                                                                                      \
         }                                                                                                                        \
+        pc += (dist);                                                                                                            \
     } while (0)
 
 static inline int64_t floor_div(int64_t a, int64_t b)
