@@ -201,6 +201,12 @@ Value ou_throw_args(VM *vm, const Value *args, int n)
             exc = ou_call1(vm, type, val);
         if (exc == V_NULL)
             return V_NULL;
+        if (!(ou_type_of(vm, exc)->flags & TF_EXC)) { /* a __new__ of its own may give anything */
+            ou_raise(vm, E_TYPE, "calling %R should have returned an instance of BaseException, not %R", type,
+                     v_of(ou_type_of(vm, exc)));
+            release(vm, exc);
+            return V_NULL;
+        }
     } else if (is_obj(type) && (ou_type_of(vm, type)->flags & TF_EXC)) {
         if (val != V_NONE)
             return ou_raise(vm, E_TYPE, "instance exception may not have a separate value");
