@@ -166,6 +166,7 @@ void ou_library_fini(VM *vm)
     ou_atexit_run(vm);
     ou_io_flush_std(vm);
     ou_signals_fini(vm);
+    vm->finalizing = true; /* destructors warn of nothing from here on */
     /* Token.MISSING is of a type made at run time, which only the collector can take down: before the last collection. */
     Value key = ou_str_c(vm, "MISSING");
     if (key == V_NULL || ou_dict_del(vm, ou_builtin(vm, T_CONTEXT_TOKEN)->dict, key) < 0)

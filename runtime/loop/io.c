@@ -219,7 +219,15 @@ static bool fd_arg(VM *vm, Value v, int *out)
 static bool check_free(VM *vm, Loop *l, int fd)
 {
     Obj *t = ou_io_transport(l, fd);
-    return !t || ou_raise(vm, E_RUNTIME, "File descriptor %d is used by transport %R", fd, v_of(t)) != V_NULL;
+    if (!t)
+        return true;
+    Value r = ou_call_method_c(vm, v_of(t), "is_closing", NULL, 0);
+    if (r == V_NULL)
+        return false;
+    int closing = ou_truth(vm, r);
+    release(vm, r);
+    return closing != 0 ? closing > 0
+                        : ou_raise(vm, E_RUNTIME, "File descriptor %d is used by transport %R", fd, v_of(t)) != V_NULL;
 }
 
 static Value add(VM *vm, const Value *args, bool writing, bool check)

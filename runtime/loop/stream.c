@@ -738,7 +738,7 @@ static void transport_finalize(VM *vm, Obj *o)
     if (t->sock == V_NONE || !t->made)
         return;
     Value raised = ou_exc_take(vm);
-    if (!ou_warn(vm, E_RESOURCE_WARNING, 1, "unclosed transport %R", v_of(t)))
+    if (!vm->finalizing && !ou_warn(vm, E_RESOURCE_WARNING, 1, "unclosed transport %R", v_of(t)))
         ou_unraisable(vm, "Exception ignored in", v_of(t));
     Value r = ou_call_method_c(vm, t->sock, "close", NULL, 0);
     if (r == V_NULL)
