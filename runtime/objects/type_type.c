@@ -347,8 +347,14 @@ static int abstract_issubclass(VM *vm, Value derived, Value cls) {
     Value bases = bases_of(vm, derived);
     if (bases == V_NULL) return vm->exc != V_NULL ? -1 : 0;
     int r = 0;
+    if (vm->c_depth >= vm->c_depth_max) { /* __bases__ may be computed, without end */
+        ou_raise_recursion(vm, " in __issubclass__");
+        r = -1;
+    }
+    vm->c_depth++;
     for (uint32_t i = 0; r == 0 && i < as_tuple(bases)->n; i++)
         r = abstract_issubclass(vm, as_tuple(bases)->items[i], cls);
+    vm->c_depth--;
     release(vm, bases);
     return r;
 }
