@@ -364,7 +364,11 @@ static void diagnose(Diag *d, Context *c, ParseError plain, bool bad_token) {
     if (look.kind == TK_INDENT && d->raised &&
         p->err->msg[0] == 'u') /* unexpected indent: nothing beats it */
         return;
-    if (!d->raised && (!at_start || opens_statement(d->t[0].kind))) ou_diag_statement(d);
+    if (p->mode == PARSE_EVAL) { /* an expression is all there may be, and only in the first line */
+        Node e;
+        if (!d->raised && !at_start) ou_diag_exprs(d, &e);
+    } else if (!d->raised && (!at_start || opens_statement(d->t[0].kind)))
+        ou_diag_statement(d);
     ParseError found = d->raised ? *p->err : plain;
     if (!d->raised && at_end) {
         *p->err = plain;

@@ -56,6 +56,7 @@ bool ou_diag_expression(Diag *d, Node *n);
 bool ou_diag_named(Diag *d, Node *n);
 bool ou_diag_disjunction(Diag *d, Node *n);
 bool ou_diag_bitor(Diag *d, Node *n);
+bool ou_diag_exprs(Diag *d, Node *n);
 bool ou_diag_star_exprs(Diag *d, Node *n);
 bool ou_diag_star_named(Diag *d, Node *n);
 bool ou_diag_star_targets(Diag *d, Node *n); /* a target list up to `in` or `=` */

@@ -385,6 +385,17 @@ static bool slices(Diag *d) {
     return kind_at(d) == TK_RSQB;
 }
 
+/* f(*a for a in b), with d->i behind the parenthesis: raises. */
+static void starred_generator(Diag *d) {
+    uint32_t s = d->i;
+    Node n, e;
+    if (!d->quiet && accept(d, TK_STAR) && quietly(d, ou_diag_expression, &e)) {
+        ou_diag_set(&n, s, d->i, EXPR_Starred);
+        comprehension_errors(d, &n, &n, 0, TK_LPAR);
+    }
+    d->i = s;
+}
+
 static bool primary(Diag *d, Node *n) {
     uint32_t s = d->i;
     if (!atom(d, n)) return false;
@@ -403,7 +414,8 @@ static bool primary(Diag *d, Node *n) {
         case TK_LPAR:
         case TK_LPARW:
             d->i++;
-            if (!ou_diag_arguments(d) || !accept(d, TK_RPAR)) {
+            starred_generator(d);
+            if (d->raised || !ou_diag_arguments(d) || !accept(d, TK_RPAR)) {
                 d->i = i;
                 return !d->raised;
             }
@@ -736,6 +748,13 @@ bool ou_diag_star_named(Diag *d, Node *n) {
 bool ou_diag_star_expr(Diag *d, Node *n) {
     if (kind_at(d) == TK_STAR) return ou_diag_star_named(d, n);
     return ou_diag_expression(d, n);
+}
+
+bool ou_diag_exprs(Diag *d, Node *n) {
+    do
+        if (!ou_diag_expression(d, n)) return false;
+    while (accept(d, TK_COMMA));
+    return true;
 }
 
 bool ou_diag_star_exprs(Diag *d, Node *n) {

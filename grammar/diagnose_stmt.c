@@ -68,10 +68,7 @@ static bool assignment(Diag *d) {
     while (tuple && !d->raised && ou_diag_star_named(d, &b))
         while (accept(d, TK_COMMA) && ou_diag_star_named(d, &b))
             ;
-    if (tuple) {
-        a.kind = EXPR_Tuple;
-        a.e = d->i;
-    }
+    if (tuple) ou_diag_set(&a, s, d->i, EXPR_Tuple);
     if (d->raised) return false;
     int k = kind_at(d);
     if (k == TK_COLON) {
@@ -85,7 +82,7 @@ static bool assignment(Diag *d) {
             return ou_diag_raise(d, first.ns, first.ne - 1, "only single target (not %s) can be annotated",
                                  ou_diag_name(&first));
         bool single = first.kind == EXPR_Name || first.kind == EXPR_Attribute || first.kind == EXPR_Subscript;
-        if (sound && !single)
+        if (sound && !single && first.kind != EXPR_Starred)
             return ou_diag_raise(d, first.ns, first.ne - 1, "illegal target for annotation");
         if (!sound) {
             d->i = colon;
@@ -166,7 +163,7 @@ static bool type_params(Diag *d) {
                                           star == TK_STAR ? "TypeVarTuple" : "ParamSpec");
         }
         if (accept(d, TK_ASSIGN)) {
-            accept(d, TK_STAR);
+            if (star == TK_STAR) accept(d, TK_STAR);
             if (!ou_diag_expression(d, &e)) return false;
         }
         if (!accept(d, TK_COMMA)) break;
@@ -425,9 +422,10 @@ static bool pattern(Diag *d) {
 
 static void case_header(Diag *d) {
     Node e;
-    d->i++;
+    uint32_t s = ++d->i;
     do {
-        if (kind_at(d) == TK_COLON || kind_at(d) == TK_IF || kind_at(d) == TK_NEWLINE) break;
+        int k = kind_at(d);
+        if (d->i > s && (k == TK_COLON || k == TK_IF || k == TK_NEWLINE)) break;
         if (accept(d, TK_STAR)) {
             if (!accept(d, TK_NAME)) return;
         } else if (!pattern(d))
@@ -484,8 +482,7 @@ void ou_diag_statement(Diag *d) {
     default:
         if ((d->t[s].kind == TK_CASE || ou_diag_is(d, s, "case")) && d->p->match_block[d->p->indents]) {
             case_header(d);
-            if (d->raised) return;
-            d->i = s;
+            return;
         }
         if ((ou_diag_is(d, s, "match")) && match_header(d)) return;
         if (!d->raised) simple_statements(d);

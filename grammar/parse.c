@@ -101,6 +101,7 @@ static bool with_parens(Parser *p, const Tok *open) {
         const Tok *t = peek(p, i);
         if (!t || t->kind == TOK_ERROR || t->kind == TK_END) return false;
         if (t->kind == TK_RPAR && t->level < open->level) {
+            if (!i) return false; /* with (): an empty tuple, no items */
             t = peek(p, i + 1);
             return t && t->kind == TK_COLON;
         }

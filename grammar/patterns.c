@@ -141,10 +141,10 @@ Ex ou_build_pat_minus(Parser *p, Tok minus, Tok n) {
 Ex ou_build_pat_complex(Parser *p, Ex l, int op, Tok r) {
     Ex right = ou_build_number(p, r);
     const Expr *left = l.e->kind == EXPR_UnaryOp ? l.e->UnaryOp.operand : l.e;
-    if (right.e->Constant.value.kind != CONST_IMAG)
-        ou_build_fail(p, PARSE_SYNTAX, right.e->pos, "imaginary number required in complex literal");
-    else if (left && left->kind == EXPR_Constant && left->Constant.value.kind == CONST_IMAG)
+    if (left && left->kind == EXPR_Constant && left->Constant.value.kind == CONST_IMAG)
         ou_build_fail(p, PARSE_SYNTAX, left->pos, "real number required in complex literal");
+    else if (right.e->Constant.value.kind != CONST_IMAG)
+        ou_build_fail(p, PARSE_SYNTAX, right.e->pos, "imaginary number required in complex literal");
     return ou_build_binop(p, l, op, right);
 }
 
