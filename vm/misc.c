@@ -931,9 +931,17 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
     case OP_SETUPANN: {
         Str *name = name_of(vm, N_DU_annotations);
         Value ns = R[0] == V_NONE ? v_of(frame_fn(R)->globals) : R[0];
-        t = is_exact(ns, T_DICT) ? (ou_dict_get_str(vm, as_dict(ns), name) != V_NULL) : ou_contains(vm, ns, v_of(name));
-        if (t != 0)
-            return t > 0;
+        if (is_exact(ns, T_DICT)) {
+            if (ou_dict_get_str(vm, as_dict(ns), name) != V_NULL)
+                return true;
+        } else { /* asked by item: a mapping need not know `in` */
+            v = ou_getitem(vm, ns, v_of(name));
+            if (v != V_NULL || !ou_exc_matches(vm, E_KEY)) {
+                xrelease(vm, v);
+                return v != V_NULL;
+            }
+            ou_exc_clear(vm);
+        }
         v = ou_dict_new(vm);
         ok = v != V_NULL && ou_setitem(vm, ns, v_of(name), v);
         xrelease(vm, v);
