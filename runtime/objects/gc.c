@@ -123,8 +123,9 @@ static bool visit_reach(VM *vm, Obj *o, void *arg) {
 }
 
 /* Splits `set`: what is referenced from outside, directly or not, goes to `alive`; the rest stays, marked
- * GC_COLLECTING. */
-static void deduce(VM *vm, GcHead *set, GcHead *alive) {
+ * GC_COLLECTING. Gives the number of those that stay; *survivors counts the others. */
+static size_t deduce(VM *vm, GcHead *set, GcHead *alive, size_t *survivors) {
+    size_t dead = 0, living = 0;
     for (GcHead *g = set->next; g != set; g = g->next)
         g->prev = (uintptr_t)gc_obj(g)->refs * COUNT_ONE | GC_COLLECTING | (g->prev & KEEP);
     for (GcHead *g = set->next; g != set; g = g->next) traverse(vm, gc_obj(g), visit_subtract, NULL);
@@ -146,12 +147,16 @@ static void deduce(VM *vm, GcHead *set, GcHead *alive) {
         if (g->prev & REACHED) {
             g->prev &= KEEP;
             append(alive, g);
+            living++;
         } else {
+            dead++;
             g->prev &= KEEP | GC_COLLECTING;
             append(set, g);
         }
         g = next;
     }
+    *survivors = living;
+    return dead;
 }
 
 /* ---- disposing of it --------------------------------------------------------------------------------- */
@@ -167,6 +172,10 @@ static void handle_weakrefs(VM *vm, GcHead *set) {
 static bool run_finalizers(VM *vm, GcHead *set) {
     GcHead seen;
     bool any = false;
+    for (GcHead *g = set->next; g != set && !any; g = g->next)
+        any = vm->shapes[gc_obj(g)->shape]->type->slots.finalize && !(g->prev & GC_FINALIZED);
+    if (!any) return false;
+    any = false;
     head_init(&seen);
     while (set->next != set) {
         GcHead *g = set->next;
@@ -237,12 +246,6 @@ static void call_callbacks(VM *vm, const char *phase, int generation, int64_t co
     ou_exc_clear(vm);
 }
 
-static size_t list_len(const GcHead *head) {
-    size_t n = 0;
-    for (const GcHead *g = head->next; g != head; g = g->next) n++;
-    return n;
-}
-
 int64_t ou_gc_collect(VM *vm, int generation) {
     Gc *gc = &vm->gc;
     if (gc->running) return 0;
@@ -256,19 +259,16 @@ int64_t ou_gc_collect(VM *vm, int generation) {
     head_init(&alive);
     splice(&set, &gc->young);
     if (generation >= 2) splice(&set, &gc->old);
-    deduce(vm, &set, &alive);
-    size_t survivors = list_len(&alive);
+    size_t survivors, revived;
+    int64_t found = (int64_t)deduce(vm, &set, &alive, &survivors);
     splice(&gc->old, &alive);
     gc->young_count = 0;
-
-    int64_t found = (int64_t)list_len(&set);
     if (found) {
         handle_weakrefs(vm, &set);
         if (run_finalizers(vm, &set)) {
-            deduce(vm, &set, &alive);
+            found = (int64_t)deduce(vm, &set, &alive, &revived);
             splice(&gc->old, &alive);
         }
-        found = (int64_t)list_len(&set);
         delete_all(vm, &set, &alive);
         splice(&gc->old, &alive);
     }
