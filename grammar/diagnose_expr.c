@@ -178,7 +178,7 @@ static bool dict_value(Diag *d) {
             pos.col = pos.end_col ? pos.end_col - 1 : 0;
             d->raised = true;
             ou_lex_error_pos(&d->p->lx, PARSE_SYNTAX, pos, "':' expected after dictionary key");
-            d->p->err->end_col = -1;
+            d->p->err->end_col = 0;
         }
         return false;
     }

@@ -28,6 +28,7 @@ static void error_text(Lexer *lx, const uchar *line_start) {
     while (n && (line_start[n] & 0xC0) == 0x80) n--;
     lx->err->text = ou_arena_copy(lx->arena, (const char *)line_start, n);
     lx->err->text_len = lx->err->text ? n : 0;
+    lx->err->text_is_bare = lx->implied_newline && lx->exact_end && e + 1 >= lx->end;
 }
 
 static void format_message(ParseError *err, const char *fmt, va_list ap) {
@@ -139,6 +140,13 @@ static bool join_line(Lexer *lx, Tok *t) {
         return false;
     }
     if (p + 1 >= lx->end) {
+        if (lx->implied_newline && lx->exact_end) {
+            ou_lex_error(lx, PARSE_SYNTAX, lx->line, lx->line_start, lx->cur, NULL,
+                         "unexpected character after line continuation character");
+            lx->err->end_col = 0;
+            t->kind = TOK_ERROR;
+            return false;
+        }
         ou_lex_error(lx, PARSE_SYNTAX, lx->line, lx->line_start, p, NULL, "unexpected EOF while parsing");
         lx->err->incomplete = true;
         t->kind = TOK_ERROR;

@@ -55,6 +55,7 @@ typedef struct Lexer {
     const uchar *line_start;
     bool at_line_start;   /* the next token decides the indentation */
     bool implied_newline; /* the last newline is not in the source */
+    bool exact_end;       /* that newline does not count: the text is an expression or a single statement */
     bool single;          /* PARSE_SINGLE with PARSE_DONT_IMPLY_DEDENT */
     uint8_t last;         /* kind of the last token */
     int pending;          /* INDENT (+) or DEDENTs (-) still to be given */

@@ -168,6 +168,20 @@ static void run(Parser *p, void *grammar) {
     if (!p->failed) ou_grammar(grammar, 0, t);
 }
 
+/* `if x: pass`, compiled as a single statement, lacks the newline that ends it: refuses it. */
+static bool ends_in_clause(Lexer *lx, const AstMod *mod) {
+    if (!lx->implied_newline || !lx->exact_end || !ou_build_is_compound(mod->Interactive.body.items[0]))
+        return false;
+    const uchar *s = lx->end - 1;
+    uint32_t line = 1;
+    while (s > lx->src && s[-1] != '\n') s--;
+    if (*s == ' ' || *s == '\t' || *s == '\f' || *s == '#') return false; /* the end of an indented block */
+    for (const uchar *q = lx->src; q < s; q++) line += *q == '\n';
+    ou_lex_error(lx, PARSE_SYNTAX, line, s, s, NULL, "invalid syntax");
+    lx->err->col = lx->err->end_col = 0;
+    return true;
+}
+
 AstMod *ou_parse_warn(Arena *a, const char *src, size_t n, ParseMode mode, uint32_t flags, ParseWarnFn warn,
                       void *ud, ParseError *err) {
     *err = (ParseError){.kind = PARSE_OK};
@@ -185,6 +199,7 @@ AstMod *ou_parse_warn(Arena *a, const char *src, size_t n, ParseMode mode, uint3
     p->lx.err = err;
     p->lx.warn = warn;
     p->lx.warn_ud = ud;
+    p->lx.exact_end = mode != PARSE_EXEC && !(flags & PARSE_DONT_IMPLY_DEDENT);
     p->lx.single = mode == PARSE_SINGLE && (flags & PARSE_DONT_IMPLY_DEDENT);
     if (ou_source_load(&p->lx, src, n, flags)) {
         ou_grammarInit(grammar, p);
@@ -198,7 +213,14 @@ AstMod *ou_parse_warn(Arena *a, const char *src, size_t n, ParseMode mode, uint3
             err->incomplete = true;
             mod = NULL;
         }
+        if (mod && mode == PARSE_SINGLE && ends_in_clause(&p->lx, mod)) mod = NULL;
         if (mod) mod->names = p->n_names;
+        if (!mod && !n && err->kind == PARSE_SYNTAX) { /* no line at all */
+            err->line = err->col = err->end_line = err->end_col = 0;
+            err->text = "";
+            err->text_len = 0;
+            err->text_is_bare = true;
+        }
     }
     ou_free(h, p->lx.text, p->lx.text_size);
     ou_free(h, p->items, p->cap_items * sizeof *p->items);

@@ -7,7 +7,7 @@
 #include "runtime/base/utf8.h"
 
 static bool plain_error(ParseError *err, const char *msg) {
-    *err = (ParseError){.kind = PARSE_SYNTAX};
+    *err = (ParseError){.kind = PARSE_SYNTAX, .col = -1};
     snprintf(err->msg, sizeof err->msg, "%s", msg);
     return false;
 }
@@ -77,6 +77,65 @@ static bool is_surrogate(const uchar *p, const uchar *end) {
     return end - p >= 3 && p[0] == 0xED && p[1] >= 0xA0 && p[1] <= 0xBF && (p[2] & 0xC0) == 0x80;
 }
 
+/* What a byte that is no UTF-8 stands in: CPython decodes names and the insides of strings one by one, and
+ * counts positions from there. */
+typedef struct Around {
+    const uchar *from, *to;  /* the text that is decoded */
+    const uchar *line_start; /* of the line that the error is in */
+    const uchar *at;         /* the column to show */
+    uint32_t line;
+} Around;
+
+static bool in_name(uchar c) {
+    return c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+static Around around(const Lexer *lx, const uchar *bad) {
+    Around a = {.line_start = lx->src, .line = 1};
+    const uchar *p = lx->src;
+    while (p < lx->end) {
+        const uchar *token = p;
+        while (in_name(*p)) p++;
+        if (*p == '#')
+            while (*p && *p != '\n') p++;
+        if (p > token) {
+            a.from = token;
+            a.to = p;
+            a.at = bad;
+            if (bad < p) return a;
+        }
+        if (*p == '\'' || *p == '"') {
+            uchar quote = *p;
+            bool triple = p[1] == quote && p[2] == quote;
+            const uchar *line_start = a.line_start;
+            uint32_t line = a.line;
+            p += triple ? 3 : 1;
+            a.from = p;
+            while (p < lx->end && (*p != quote || (triple && (p[1] != quote || p[2] != quote)))) {
+                if (*p == '\\' && p + 1 < lx->end) p++;
+                if (*p == '\n') {
+                    if (!triple && p[-1] != '\\') break;
+                    line_start = p + 1;
+                    line++;
+                }
+                p++;
+            }
+            a.to = p;
+            a.at = token;
+            if (bad < p) return a;
+            a.line_start = line_start;
+            a.line = line;
+            if (*p == quote) p += triple ? 3 : 1;
+        } else if (p == token && *p++ == '\n') {
+            a.line++;
+            a.line_start = p;
+        }
+    }
+    a.from = a.at = bad;
+    a.to = lx->end;
+    return a;
+}
+
 static bool check_utf8(Lexer *lx, uint32_t flags) {
     const uchar *p = lx->src;
     size_t at;
@@ -86,19 +145,20 @@ static bool check_utf8(Lexer *lx, uint32_t flags) {
             p += 3;
             continue;
         }
-        uint32_t cp, line = 1;
-        int bad;
+        uint32_t cp;
+        int bad = 1;
         const char *why = "invalid start byte";
-        ou_utf8_decode((const char *)p, (size_t)(lx->end - p), &cp, &bad, &why);
-        const uchar *start = lx->src;
-        for (const uchar *q = start; q < p; q++)
-            if (*q == '\n') {
-                line++;
-                start = q + 1;
-            }
-        ou_lex_error(lx, PARSE_SYNTAX, line, start, p, NULL,
-                     "(unicode error) 'utf-8' codec can't decode byte 0x%02x in position %d: %s", *p,
-                     (int)(p - start), why);
+        Around a = around(lx, p);
+        ou_utf8_decode((const char *)p, (size_t)(a.to - p), &cp, &bad, &why);
+        int pos = (int)(p - a.from);
+        if (bad > 1)
+            ou_lex_error(lx, PARSE_SYNTAX, a.line, a.line_start, a.at, NULL,
+                         "(unicode error) 'utf-8' codec can't decode bytes in position %d-%d: %s", pos,
+                         pos + bad - 1, why);
+        else
+            ou_lex_error(lx, PARSE_SYNTAX, a.line, a.line_start, a.at, NULL,
+                         "(unicode error) 'utf-8' codec can't decode byte 0x%02x in position %d: %s", *p, pos,
+                         why);
         lx->err->text = NULL; /* it is no text */
         lx->err->text_len = 0;
         return false;
@@ -129,9 +189,12 @@ static size_t copy_text(uchar *out, const uchar *s, size_t n, bool latin1) {
 
 bool ou_source_load(Lexer *lx, const char *src, size_t n, uint32_t flags) {
     ParseError *err = lx->err;
-    if (memchr(src, 0, n))
-        return plain_error(err, flags & PARSE_IS_STR ? "source code string cannot contain null bytes"
-                                                     : "source code cannot contain null bytes");
+    if (memchr(src, 0, n)) {
+        plain_error(err, flags & PARSE_IS_STR ? "source code string cannot contain null bytes"
+                                              : "source code cannot contain null bytes");
+        err->line = -1;
+        return false;
+    }
     Encoding enc = ENC_UTF8;
     bool bom = !(flags & PARSE_IS_STR) && n >= 3 && !memcmp(src, "\xEF\xBB\xBF", 3);
     if (bom) {
@@ -178,7 +241,7 @@ bool ou_source_load(Lexer *lx, const char *src, size_t n, uint32_t flags) {
                 plain_error(err, "");
                 snprintf(
                     err->msg, sizeof err->msg,
-                    "(unicode error) 'ascii' codec can't decode byte 0x%02x in position %d: ordinal not in "
+                    "'ascii' codec can't decode byte 0x%02x in position %d: ordinal not in "
                     "range(128)",
                     *p, (int)(p - lx->src));
                 return false;

@@ -295,17 +295,19 @@ static void parse_failed(Compiler *c, const ParseError *e, uint32_t flags)
         if (text == V_NULL) {
             ou_exc_clear(vm);
             text = V_NONE;
-        } else if (strncmp(e->msg, "unterminated string", 19) != 0) { /* Python's line has its newline, but for this one */
+        } else if (!e->text_is_bare && strncmp(e->msg, "unterminated string", 19) != 0) {
+            /* Python's line has its newline, but for these */
             Value line = ou_str_format(vm, "%U\n", text);
             release(vm, text);
             text = line == V_NULL ? V_NONE : line;
         }
     }
-    if (e->line <= 0)
+    bool placed = e->end_line > 0 || e->text;
+    if (e->line < 0)
         ou_raise(vm, type, "%s", e->msg);
     else
         raise_syntax(c, type, msg, v_smallint(e->line), v_smallint(e->col), text,
-                     e->end_line > 0 ? v_smallint(e->end_line) : V_NONE, e->end_line > 0 ? v_smallint(e->end_col) : V_NONE);
+                     placed ? v_smallint(e->end_line) : V_NONE, placed ? v_smallint(e->end_col) : V_NONE);
     xrelease(vm, msg);
     release(vm, text);
 }
