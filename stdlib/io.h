@@ -14,6 +14,8 @@ typedef struct ByteFile { /* _io.FileIO, _io.BufferedReader, _io.BufferedWriter,
     uint8_t *buf;          /* read-ahead or pending writes, never both */
     uint32_t cap, pos, end; /* read: buf[pos..end) is unread; write: buf[0..end) is pending (pos 0) */
     bool writing;
+    bool flushing;         /* a thread is in read() or write() with buf; others may only append behind what is written */
+    uint8_t busy;          /* threads in a system call with buf: it must stay where it is */
 } ByteFile;
 
 typedef struct TextFile { /* _io.TextIOWrapper */

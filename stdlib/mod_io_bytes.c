@@ -99,26 +99,47 @@ static bool need_buffer(VM *vm, ByteFile *f)
     return f->buf != NULL;
 }
 
+/* Two threads in a system call with one buffer would mix their bytes: the second waits. */
+static bool wait_idle(VM *vm, ByteFile *f)
+{
+    while (f->flushing) {
+        ou_blocking_begin(vm);
+        usleep(500);
+        ou_blocking_end(vm);
+        if (!ou_safepoint(vm))
+            return false;
+    }
+    return true;
+}
+
+/* While write() runs without the VM's lock, other threads may append behind what is being written; a second flush waits. */
 bool ou_io_flush_bytes(VM *vm, ByteFile *f)
 {
-    if (!f->writing || f->end == 0)
+    if (!f->writing || !wait_idle(vm, f))
+        return !f->writing;
+    if (f->end == 0)
         return true;
     uint32_t n = f->end, done = 0;
     if (to_host(vm, f, f->buf, n)) {
         f->end = 0;
         return true;
     }
+    f->flushing = true;
+    f->busy++;
+    bool ok = true;
     while (done < n) {
         ssize_t put = sys_write(vm, f, f->buf + done, n - done);
-        if (put < 0) { /* what was written must not be written again */
-            memmove(f->buf, f->buf + done, n - done);
-            f->end = n - done;
-            return false;
+        if (put < 0) {
+            ok = false; /* what was written must not be written again */
+            break;
         }
         done += (uint32_t)put;
     }
-    f->end = 0;
-    return true;
+    f->flushing = false;
+    f->busy--;
+    memmove(f->buf, f->buf + done, f->end - done);
+    f->end -= done;
+    return ok;
 }
 
 /* Gives the bytes that were read ahead back to the system's file position. */
@@ -156,9 +177,11 @@ bool ou_io_write_bytes(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
     }
     if (!need_buffer(vm, f))
         return false;
-    if (n > f->cap - f->end) {
+    while (n > f->cap - f->end) { /* again if other threads have written meanwhile */
         if (!ou_io_flush_bytes(vm, f))
             return false;
+        if (f->closed)
+            return ou_io_closed(vm), false;
         if (n >= f->cap)
             return write_all(vm, f, p, n);
     }
@@ -169,7 +192,7 @@ bool ou_io_write_bytes(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
 
 int64_t ou_io_fill(VM *vm, ByteFile *f)
 {
-    if (!start_reading(vm, f) || !need_buffer(vm, f))
+    if (!wait_idle(vm, f) || !start_reading(vm, f) || !need_buffer(vm, f))
         return -1;
     if (f->pos > 0) {
         memmove(f->buf, f->buf + f->pos, f->end - f->pos);
@@ -178,7 +201,13 @@ int64_t ou_io_fill(VM *vm, ByteFile *f)
     }
     if (f->end == f->cap)
         return 0;
+    f->flushing = true;
+    f->busy++;
     ssize_t got = sys_read(vm, f, f->buf + f->end, f->cap - f->end);
+    f->busy--;
+    f->flushing = false;
+    if (f->closed)
+        return vm->exc == V_NULL ? (ou_io_closed(vm), -1) : -1;
     if (got > 0)
         f->end += (uint32_t)got;
     return got;
@@ -215,10 +244,14 @@ bool ou_io_close_bytes(VM *vm, ByteFile *f)
     if (f->closed)
         return true;
     bool ok = f->fd < 0 || ou_io_flush_bytes(vm, f);
+    if (f->closed) /* by another thread, while this one was flushing */
+        return ok;
     Value exc = ok ? V_NULL : ou_exc_take(vm);
     f->closed = true;
-    ou_free(&vm->heap, f->buf, f->cap);
-    f->buf = NULL;
+    if (!f->busy) {
+        ou_free(&vm->heap, f->buf, f->cap);
+        f->buf = NULL;
+    }
     f->pos = f->end = 0;
     int fd = f->fd;
     f->fd = -1;

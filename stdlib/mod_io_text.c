@@ -766,7 +766,14 @@ static Value forward(VM *vm, TextFile *f, const char *method)
     return check(vm, f) ? ou_call_method_c(vm, f->bytes, method, NULL, 0) : V_NULL;
 }
 
-static Value text_fileno(VM *vm, const Value *args, int n) { return (void)n, forward(vm, self_of(args[0]), "fileno"); }
+static Value text_fileno(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    TextFile *f = self_of(args[0]);
+    if (f->native && f->native->closed)
+        return ou_raise(vm, E_VALUE, "I/O operation on closed file");
+    return forward(vm, f, "fileno");
+}
 static Value text_isatty(VM *vm, const Value *args, int n) { return (void)n, forward(vm, self_of(args[0]), "isatty"); }
 static Value text_readable(VM *vm, const Value *args, int n) { return (void)n, forward(vm, self_of(args[0]), "readable"); }
 static Value text_writable(VM *vm, const Value *args, int n) { return (void)n, forward(vm, self_of(args[0]), "writable"); }
