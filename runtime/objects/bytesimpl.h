@@ -1,4 +1,4 @@
-/* What the files of bytes, bytearray and memoryview share. May be included by runtime/objects/ only.
+/* What the files of bytes, bytearray and memoryview share. May be included by runtime/objects/ and by binascii.
  * Everything named ou_bym_x is the native behind bytes.x and bytearray.x; the result has the kind of the receiver. */
 #ifndef OU_BYTESIMPL_H
 #define OU_BYTESIMPL_H

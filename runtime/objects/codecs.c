@@ -642,7 +642,7 @@ Value ou_str_encode(VM *vm, Value s, const char *encoding, const char *errors)
     switch (k) {
     case UTF8_SIG:
         ou_sb_put(&c.out, "\xEF\xBB\xBF", 3);
-        /* fall through */
+        __attribute__((fallthrough));
     case UTF8:
         /* The text is UTF-8 already; only surrogates (0xED 0xA0..) need a closer look. */
         if (!ou_utf8_check(t->data, t->size, NULL, NULL))
@@ -973,7 +973,7 @@ Value ou_str_decode_partial(VM *vm, const char *p, size_t n, const char *encodin
             break;
         if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0)
             at = 3;
-        /* fall through */
+        __attribute__((fallthrough));
     case UTF8:
         ok = decode_utf8(&c, &at, final);
         break;
