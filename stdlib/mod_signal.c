@@ -173,6 +173,7 @@ void ou_signals_fini(VM *vm)
 static bool sig_arg(VM *vm, Value v, int *out)
 {
     int64_t i;
+    *out = 0;
     if (!ou_index_i64(vm, v, &i))
         return false;
     if (i < 1 || i >= SIGNALS)

@@ -16,6 +16,7 @@
 bool ou_sock_int(VM *vm, Value v, int *out)
 {
     int64_t i;
+    *out = 0;
     if (!ou_index_i64(vm, v, &i))
         return false;
     if (i < INT32_MIN || i > INT32_MAX)

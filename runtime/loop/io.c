@@ -193,6 +193,7 @@ static bool fd_arg(VM *vm, Value v, int *out)
 {
     int64_t i;
     Value got = V_NULL;
+    *out = -1;
     if (!ou_is_intlike(vm, v)) {
         bool missing;
         Str *name = ou_intern_c(vm, "fileno");
