@@ -39,21 +39,11 @@ bool ou_diag_raise_from(Diag *d, uint32_t from, const char *fmt, ...) {
     return false;
 }
 
-/* "'(' was never closed", of the innermost bracket that is open now. */
-static void unclosed(Lexer *lx) {
-    uint32_t line = lx->brackets[lx->level - 1].line, col = lx->brackets[lx->level - 1].col;
-    const uchar *s = ou_lex_line(lx, line);
-    ou_lex_error(lx, PARSE_SYNTAX, line, s, s + col, NULL, "'%c' was never closed",
-                 lx->brackets[lx->level - 1].open);
-    lx->err->end_col = 0;
-    lx->err->incomplete = true;
-}
-
 int ou_diag_kind(Diag *d) {
     if (d->i > d->far) d->far = d->i;
     int kind = d->t[d->i].kind;
     if (kind == TK_END && d->t[d->i].level) {
-        if (!d->raised && d->p->lx.level) unclosed(&d->p->lx);
+        if (!d->raised && d->p->lx.level) ou_lex_unclosed(&d->p->lx);
         d->raised = true;
     }
     return kind;
@@ -316,7 +306,7 @@ static void check_rest(Parser *p, const ParseError *found, uint32_t err_line) {
     while (t.kind != TK_END && t.kind != TOK_ERROR);
     if (t.kind == TOK_ERROR && beats_parser(p->err)) return;
     if (lx->level && err_line > lx->brackets[lx->level - 1].line)
-        unclosed(lx);
+        ou_lex_unclosed(lx);
     else
         *p->err = *found;
 }
@@ -357,7 +347,7 @@ static void diagnose(Diag *d, Context *c, ParseError plain, bool bad_token) {
     plain.incomplete = bad_token && look.start >= (uint32_t)(p->lx.end - p->lx.src) && has_text(p);
     move_from_end(p);
     if (at_end && after.level) {
-        unclosed(&p->lx);
+        ou_lex_unclosed(&p->lx);
         return;
     }
     if (bad_token && (at_start || look.kind == TK_INDENT || look.kind == TK_DEDENT)) block_errors(d, c);

@@ -144,7 +144,8 @@ bool ou_diag_params(Diag *d, int close) {
                 wrong = "* argument may appear only once";
             else if (next == close ||
                      (next == TK_COMMA && (d->t[d->i + 1].kind == close || d->t[d->i + 1].kind == TK_DSTAR)))
-                wrong = "named arguments must follow bare *", here = lambda_list ? d->i + (next == TK_COMMA) : 0;
+                wrong = "named arguments must follow bare *",
+                here = lambda_list ? d->i + (next == TK_COMMA) : 0;
             star = true;
             if (!wrong && next == TK_NAME) goto name;
         } else if (k == TK_DSTAR) {

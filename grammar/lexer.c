@@ -129,6 +129,16 @@ static void fail_indent(Lexer *lx, Tok *t, int kind, const uchar *at, const char
     t->kind = TOK_ERROR;
 }
 
+/* "'(' was never closed", of the innermost bracket that is open now. */
+void ou_lex_unclosed(Lexer *lx) {
+    uint32_t line = lx->brackets[lx->level - 1].line, col = lx->brackets[lx->level - 1].col;
+    const uchar *s = ou_lex_line(lx, line);
+    ou_lex_error(lx, PARSE_SYNTAX, line, s, s + col, NULL, "'%c' was never closed",
+                 lx->brackets[lx->level - 1].open);
+    lx->err->end_col = 0;
+    lx->err->incomplete = true;
+}
+
 /* A backslash at lx->cur joins lines: moves to the next line, or fails. */
 static bool join_line(Lexer *lx, Tok *t) {
     const uchar *p = lx->cur + 1;

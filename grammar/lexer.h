@@ -102,6 +102,7 @@ bool ou_lex_error(Lexer *lx, int kind, uint32_t line, const uchar *line_start, c
 bool ou_lex_error_pos(Lexer *lx, int kind, AstPos pos, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void ou_lex_no_memory(Lexer *lx);
+void ou_lex_unclosed(Lexer *lx); /* "'(' was never closed", of the innermost bracket that is open now */
 /* Start of the [line]'th line of the source; lines as the lexer counts them. */
 const uchar *ou_lex_line(const Lexer *lx, uint32_t line);
 bool ou_lex_warn(Lexer *lx, ParseWarning kind, uint32_t line, const uchar *line_start, const uchar *at,

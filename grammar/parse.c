@@ -152,6 +152,8 @@ static void run(Parser *p, void *grammar) {
         if (t.kind == TOK_ERROR) {
             p->failed = p->lexer_failed = true;
             if (p->err->kind == PARSE_OK) *p->err = (ParseError){.kind = PARSE_MEMORY};
+            if (p->err->incomplete && p->lx.level && !strcmp(p->err->msg, "unexpected EOF while parsing"))
+                ou_lex_unclosed(&p->lx);
             return;
         }
         resolve(p, &t, before);

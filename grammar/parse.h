@@ -27,9 +27,9 @@ typedef enum ParseErrorKind {
 
 typedef struct ParseError {
     uint8_t kind;
-    bool incomplete;       /* more input could make this valid: a REPL asks for another line */
-    char msg[256];         /* UTF-8, cut at a character's boundary when longer */
-    int line, col;         /* from 1; columns count characters; 0 or less = unknown, line -1 = no place at all */
+    bool incomplete; /* more input could make this valid: a REPL asks for another line */
+    char msg[256];   /* UTF-8, cut at a character's boundary when longer */
+    int line, col;   /* from 1; columns count characters; 0 or less = unknown, line -1 = no place at all */
     int end_line, end_col; /* exclusive; 0 or less = unknown */
     /* The line of the source that `line` names, for SyntaxError.text: in the arena, UTF-8, with no newline.
      */

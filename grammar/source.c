@@ -239,11 +239,10 @@ bool ou_source_load(Lexer *lx, const char *src, size_t n, uint32_t flags) {
         for (const uchar *p = lx->src; p < lx->end; p++)
             if (*p >= 0x80) {
                 plain_error(err, "");
-                snprintf(
-                    err->msg, sizeof err->msg,
-                    "'ascii' codec can't decode byte 0x%02x in position %d: ordinal not in "
-                    "range(128)",
-                    *p, (int)(p - lx->src));
+                snprintf(err->msg, sizeof err->msg,
+                         "'ascii' codec can't decode byte 0x%02x in position %d: ordinal not in "
+                         "range(128)",
+                         *p, (int)(p - lx->src));
                 return false;
             }
     return enc != ENC_UTF8 || check_utf8(lx, flags);

@@ -172,7 +172,7 @@ static void raise_syntax(Compiler *c, TypeId type, Value msg, Value lineno, Valu
     Value where[6] = {c->filename, lineno, col, text, end_line, end_col};
     Value args[2] = {msg, V_NULL};
     if (msg != V_NULL)
-        args[1] = ou_tuple_of(vm, where, 6);
+        args[1] = ou_tuple_of(vm, where, end_line == V_NONE ? 4 : 6);
     if (args[1] != V_NULL) {
         ou_raise_args(vm, type, args, 2);
         release(vm, args[1]);
