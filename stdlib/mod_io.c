@@ -324,7 +324,7 @@ bool ou_io_boot(VM *vm)
            std_stream(vm, st, 2, "stderr", "__stderr__", "<stderr>", true);
 }
 
-void ou_io_flush_std(VM *vm)
+static void flush_std(VM *vm, bool tell)
 {
     static const char *const names[] = {"stdout", "stderr"};
     Value exc = ou_exc_take(vm);
@@ -334,19 +334,25 @@ void ou_io_flush_std(VM *vm)
             continue;
         retain(f);
         TextFile *plain = ou_io_plain_text(vm, f);
+        bool ok = true;
         if (plain) {
-            if (!ou_io_text_flush(vm, plain))
-                ou_exc_clear(vm);
-        } else {
+            ok = ou_io_text_flush(vm, plain);
+        } else if (!tell) {
             Value r = ou_call_method(vm, f, name_of(vm, N_flush), NULL, 0, NULL);
-            if (r == V_NULL)
-                ou_exc_clear(vm);
+            ok = r != V_NULL;
             xrelease(vm, r);
         }
+        if (!ok && tell && i == 0)
+            ou_unraisable(vm, NULL, f);
+        else if (!ok)
+            ou_exc_clear(vm);
         release(vm, f);
     }
     vm->exc = exc;
 }
+
+void ou_io_flush_std(VM *vm) { flush_std(vm, false); }
+void ou_io_flush_last(VM *vm) { flush_std(vm, true); }
 
 static bool write_to(VM *vm, const char *stream, const char *s, size_t n)
 {

@@ -164,7 +164,7 @@ bool ou_library_boot(VM *vm)
 void ou_library_fini(VM *vm)
 {
     ou_atexit_run(vm);
-    ou_io_flush_std(vm);
+    ou_io_flush_last(vm);
     ou_signals_fini(vm);
     vm->finalizing = true; /* destructors warn of nothing from here on */
     /* Token.MISSING is of a type made at run time, which only the collector can take down: before the last collection. */
