@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the tables of Unicode properties that utf8proc does not have.
 
-    PYENV_VERSION=3.13.0 python3 scripts/gen_unicode.py
+    python3.13 scripts/gen_unicode.py
 
 makes runtime/base/unicode_data.h (letter case, digits, identifiers), runtime/objects/charmaps.h (one-byte encodings)
 and stdlib/unicodedata_data.h (numeric values and east Asian widths). Run it with the CPython whose behaviour Ouro follows; the results are committed.

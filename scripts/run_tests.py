@@ -83,7 +83,7 @@ def normalise(data, folder):
 
 
 def environment(given):
-    keep = ("PATH", "HOME", "USER", "PYENV_VERSION", "PYENV_ROOT", "LD_LIBRARY_PATH")
+    keep = ("PATH", "HOME", "USER", "LD_LIBRARY_PATH") + tuple(k for k in os.environ if k.startswith("PYENV_"))
     env = {k: os.environ[k] for k in keep if k in os.environ}
     env.update({k: v for k, v in os.environ.items() if k.startswith("OURO_")})
     env.update(LANG="C.UTF-8", LC_ALL="C.UTF-8", TZ="UTC", NO_COLOR="1", COLUMNS="80", PYTHONDONTWRITEBYTECODE="1",
