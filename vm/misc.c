@@ -210,8 +210,6 @@ static bool format_value(VM *vm, Value *R, Ins i)
 {
     Value v = R[B], spec = D ? R[B + 1] : V_NULL;
     Value t = v;
-    if (B)
-        t = v;
     switch (C) {
     case 's': t = ou_str(vm, v); break;
     case 'r': t = ou_repr(vm, v); break;
@@ -732,11 +730,8 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
     case OP_CHECK:
     case OP_DELLOCAL:
     case OP_GETCELL:
-    case OP_GETCELL_T: {
-        const Code *c = frame_code(R);
-        (void)c;
+    case OP_GETCELL_T:
         return raise_unbound(vm, R, pc, false);
-    }
     case OP_GETFREE:
     case OP_GETFREE_T:
         return raise_unbound(vm, R, pc, true);

@@ -155,11 +155,7 @@ static bool need_pending(VM *vm, Future *f)
 {
     if (f->state == FUT_PENDING)
         return true;
-    ou_raise(vm, E_INVALID_STATE, "%s: %S", state_name(f), v_of(f));
-    if (vm->exc != V_NULL && ou_is_a(vm, vm->exc, E_INVALID_STATE)) { /* CPython's message is "invalid state" */
-        ou_exc_clear(vm);
-        ou_raise(vm, E_INVALID_STATE, "invalid state");
-    }
+    ou_raise(vm, E_INVALID_STATE, "invalid state");
     return false;
 }
 
@@ -322,9 +318,6 @@ typedef struct FutureIter {
 
 static Value future_await(VM *vm, Value self)
 {
-    if (is_exact(self, T_FUTURE) || is_exact(self, T_TASK)) {
-        /* scripts may call __await__ by hand: they get an iterator */
-    }
     FutureIter *it = ou_new(vm, vm->types[T_FUTURE_ITER], 0);
     if (!it)
         return V_NULL;
