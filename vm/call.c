@@ -283,7 +283,7 @@ int ou_callm_slow(VM *vm, Value *R, const Ins *pc, unsigned a, unsigned n, Tuple
 }
 
 /* A callable's name as messages show it: "f()". */
-static Value callee_text(VM *vm, Value f)
+Value ou_callee_text(VM *vm, Value f)
 {
     bool missing;
     Value q = ou_getattr_opt(vm, f, name_of(vm, N_DU_qualname), &missing);
@@ -377,8 +377,6 @@ int ou_call_rare(VM *vm, Value *R, const Ins *pc, Value **nR)
         return call_ex(vm, R, pc, a, n != 0, nR);
     }
 }
-
-Value ou_callee_text(VM *vm, Value f) { return callee_text(vm, f); }
 
 /* ---- calls from C ---- */
 
