@@ -78,22 +78,66 @@ static Value dict_name(VM *vm, Value self) {
     return n != V_NULL && ou_is_a(vm, n, T_STR) ? n : V_NULL;
 }
 
+/* One attribute of a spec: owned, V_NONE for what it lacks. */
+static Value spec_attr(VM *vm, Value spec, const char *name) {
+    bool missing = false;
+    Str *s = ou_intern_c(vm, name);
+    Value v = s ? ou_getattr_opt(vm, spec, s, &missing) : V_NULL;
+    obj_xrelease(vm, s);
+    return v == V_NULL && missing ? V_NONE : v;
+}
+
+static Value repr_by_spec(VM *vm, Value spec) {
+    static const char *const fields[] = {"name", "origin", "loader", "has_location", "submodule_search_locations"};
+    Value f[5] = {V_NULL, V_NULL, V_NULL, V_NULL, V_NULL}, r = V_NULL, unnamed = ou_str_c(vm, "?");
+    bool ok = unnamed != V_NULL;
+    for (int i = 0; ok && i < 5; i++) ok = (f[i] = spec_attr(vm, spec, fields[i])) != V_NULL;
+    Value name = !ok || f[0] != V_NONE ? f[0] : unnamed;
+    int located = ok ? ou_truth(vm, f[3]) : -1;
+    if (located < 0)
+        ;
+    else if (f[1] != V_NONE)
+        r = ou_str_format(vm, located ? "<module %R from %R>" : "<module %R (%S)>", name, f[1]);
+    else if (f[2] != V_NONE)
+        r = ou_str_format(vm, "<module %R (%R)>", name, f[2]);
+    else if (f[4] != V_NONE)
+        r = ou_str_format(vm, "<module %R (namespace) from %R>", name, f[4]);
+    else
+        r = ou_str_format(vm, "<module %R>", name);
+    for (int i = 0; i < 5; i++) xrelease(vm, f[i]);
+    xrelease(vm, unnamed);
+    return r;
+}
+
+static Value own_or_null(Value v) {
+    return v == V_NULL ? v : retain(v);
+}
+
 static Value module_repr(VM *vm, Value self) {
-    Value name = dict_name(vm, self);
-    if (name == V_NULL) return ou_str_c(vm, "<module '?'>");
-    Value file = ou_dict_get_str(vm, MOD->dict, vm->names[N_DU_file]);
-    if (file != V_NULL && ou_is_a(vm, file, T_STR))
-        return ou_str_format(vm, "<module %R from %R>", name, file);
-    Value spec = ou_dict_get_str(vm, MOD->dict, vm->names[N_DU_spec]);
-    if (spec == V_NULL || spec == V_NONE) return ou_str_format(vm, "<module %R>", name);
-    bool missing;
-    Str *origin = ou_intern_c(vm, "origin");
-    Value o = origin ? ou_getattr_opt(vm, spec, origin, &missing) : V_NULL;
-    obj_xrelease(vm, origin);
-    if (o == V_NULL && vm->exc != V_NULL) return V_NULL;
-    Value r = o != V_NULL && ou_is_a(vm, o, T_STR) ? ou_str_format(vm, "<module %R (%U)>", name, o)
-                                                   : ou_str_format(vm, "<module %R>", name);
-    xrelease(vm, o);
+    Dict *d = MOD->dict;
+    Value spec = ou_dict_get_str(vm, d, vm->names[N_DU_spec]), r;
+    int known = spec == V_NULL ? 0 : ou_truth(vm, retain(spec));
+    if (known != 0) {
+        r = known > 0 ? repr_by_spec(vm, spec) : V_NULL;
+        release(vm, spec);
+        return r;
+    }
+    xrelease(vm, spec);
+    Value name = own_or_null(ou_dict_get_str(vm, d, vm->names[N_DU_name]));
+    Value file = own_or_null(ou_dict_get_str(vm, d, vm->names[N_DU_file]));
+    Value loader = own_or_null(ou_dict_get_str(vm, d, vm->names[N_DU_loader]));
+    if (name == V_NULL) name = ou_str_c(vm, "?");
+    if (name == V_NULL)
+        r = V_NULL;
+    else if (file != V_NULL)
+        r = ou_str_format(vm, "<module %R from %R>", name, file);
+    else if (loader != V_NULL && loader != V_NONE)
+        r = ou_str_format(vm, "<module %R (%R)>", name, loader);
+    else
+        r = ou_str_format(vm, "<module %R>", name);
+    xrelease(vm, name);
+    xrelease(vm, file);
+    xrelease(vm, loader);
     return r;
 }
 
@@ -145,7 +189,11 @@ static Value lookup(VM *vm, Value self, Str *name) {
     Value v = data ? V_NULL : ou_dict_get_str(vm, MOD->dict, name);
     if (v != V_NULL) return retain(v);
     v = ou_generic_lookup(vm, self, name, &missing);
-    if (v != V_NULL || !missing) return v;
+    if (v != V_NULL) return v;
+    if (!missing) { /* a property of a subclass that refuses counts as missing, too */
+        if (!ou_exc_matches(vm, E_ATTRIBUTE)) return V_NULL;
+        ou_exc_clear(vm);
+    }
     if (MOD->lazy_getattr) {
         v = MOD->lazy_getattr(vm, self, name);
         if (v != V_NULL || vm->exc != V_NULL) return v;

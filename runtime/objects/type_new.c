@@ -266,7 +266,7 @@ static bool lay_out(VM *vm, Type *t, SlotList *slots) {
         if (!dict_add(vm, t->dict, name, ou_member_new(vm, name, t, t->nslots + i))) return false;
     }
     t->nslots += n;
-    if (!own_storage && (t->nslots || want_dict)) {
+    if (t->nslots || (want_dict && !own_storage)) {
         if (base->tail)
             t->tail = base->tail;
         else if (t->flags & TF_VAR)
@@ -274,7 +274,7 @@ static bool lay_out(VM *vm, Type *t, SlotList *slots) {
         else
             t->tail = (int32_t)((t->size + 7u) & ~7u);
     }
-    t->inline_cap = t->tail > 0 ? t->nslots + (want_dict ? 2u : 0u) : 0;
+    t->inline_cap = t->tail > 0 ? t->nslots + (want_dict && !own_storage ? 2u : 0u) : 0;
     if (base->inline_cap > t->inline_cap && t->tail > 0) t->inline_cap = base->inline_cap;
     if (!own_storage && want_dict && !had_dict && ou_dict_get_c(vm, t->dict, "__dict__") == V_NULL &&
         !dict_add(vm, t->dict, vm->names[N_DU_dict], ou_getset_new(vm, &ou_dict_getset, t)))
