@@ -247,8 +247,37 @@ static Value min_max(VM *vm, const Value *args, CmpOp op, const char *name)
     return best;
 }
 
-static Value builtin_min(VM *vm, const Value *args, int n) { return (void)n, min_max(vm, args, CMP_LT, "min"); }
-static Value builtin_max(VM *vm, const Value *args, int n) { return (void)n, min_max(vm, args, CMP_GT, "max"); }
+/* max(a, b): no key, no default. The arguments are the caller's registers, so a comparison cannot take them away. */
+static Value best_of(VM *vm, const Value *args, int n, CmpOp op)
+{
+    Value best = args[0];
+    for (int k = 1; k < n; k++) {
+        int better = ou_compare_bool(vm, args[k], best, op);
+        if (better < 0)
+            return V_NULL;
+        if (better)
+            best = args[k];
+    }
+    return retain(best);
+}
+
+static Value min_max_call(VM *vm, const Value *args, int n, CmpOp op, const char *name)
+{
+    if (n >= 0)
+        return min_max(vm, args, op, name);
+    n = ~n;
+    if (n > 1)
+        return best_of(vm, args, n, op);
+    Value bound[3] = {ou_tuple_of(vm, args, (size_t)n), V_NULL, V_NULL};
+    if (bound[0] == V_NULL)
+        return V_NULL;
+    Value v = min_max(vm, bound, op, name);
+    release(vm, bound[0]);
+    return v;
+}
+
+static Value builtin_min(VM *vm, const Value *args, int n) { return min_max_call(vm, args, n, CMP_LT, "min"); }
+static Value builtin_max(VM *vm, const Value *args, int n) { return min_max_call(vm, args, n, CMP_GT, "max"); }
 
 static Value any_all(VM *vm, Value iterable, int stop)
 {
@@ -511,8 +540,8 @@ static const NativeDef functions[] = {
      0},
     {"iter(object, sentinel=None, /)", builtin_iter, "Get an iterator from an object.", 0},
     {"len(obj, /)", builtin_len, "Return the number of items in a container.", 0},
-    {"max(*args, key=None, default=None)", builtin_max, "The biggest item.", 0},
-    {"min(*args, key=None, default=None)", builtin_min, "The smallest item.", 0},
+    {"max(*args, key=None, default=None)", builtin_max, "The biggest item.", ND_RAW},
+    {"min(*args, key=None, default=None)", builtin_min, "The smallest item.", ND_RAW},
     {"next(iterator, default=None, /)", builtin_next, "Return the next item from the iterator.", 0},
     {"oct(number, /)", builtin_oct, "Return the octal representation of an integer.", 0},
     {"ord(c, /)", builtin_ord, "Return the Unicode code point for a one-character string.", 0},

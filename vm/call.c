@@ -250,10 +250,10 @@ static int call_in_window(VM *vm, Value *R, const Ins *pc, unsigned a, Value *w,
             Native *nf = (Native *)v_obj(f);
             bool method = v_obj(f)->shape == T_METHOD_DESC;
             unsigned given = method ? npos - 1 : npos;
-            if (nf->simple && !nkw && nf->self == V_NULL && (!method || (npos > 0 && kind == OP_CALLM)) && given >= nf->min && given <= nf->max) {
+            if (nf->pass != PASS_BOUND && !nkw && nf->self == V_NULL && (!method || (npos > 0 && kind == OP_CALLM)) && given >= nf->min && given <= nf->max) {
                 if (kind)
                     ins_rewrite(pc - 1, (pc[-1] & ~UINT64_C(255)) | (method ? OP_CALLM_N : kind == OP_CALL ? OP_CALL_N : OP_CALLM));
-                v = nf->def->fn(vm, w + 2, (int)npos);
+                v = nf->pass == PASS_GIVEN ? nf->def->fn(vm, w + 2, (int)npos) : ou_native_pass(vm, nf, w + 2 + method, (int)given, method);
             } else {
                 v = ou_call(vm, f, w + 2, (int)npos, kwnames);
             }

@@ -359,9 +359,11 @@ slow_setname:
         Value o = R[B];
         if (UNLIKELY(!is_obj(o) || v_obj(o)->shape != (uint32_t)D))
             goto slow_getattr;
-        Value v = retain(*pc);
-        if (B >= frame_code(R)->nlocals && A != B)
+        const Type *t = vm->shapes[D]->type;
+        uint64_t w = *pc;
+        if (UNLIKELY(t->version != w >> 32))
             goto slow_getattr;
+        Value v = retain(((Type *)v_obj(t->mro->items[w >> 24 & 255]))->dict->entries[w & 0xFFFFFF].value);
         if (A != B && A >= frame_code(R)->nlocals)
             R[A] = v;
         else
@@ -1115,6 +1117,22 @@ slow_jcompare:
         f->state = GEN_RUNNING;
         NEXT();
     }
+    CASE(FORITER_P)
+    {
+        Value it = R[A];
+        if (UNLIKELY(!ou_is_pair_iter(it)))
+            goto slow_foriter;
+        SAVE();
+        int t = ou_next_pair(vm, it, &R[B]);
+        if (UNLIKELY(t <= 0)) {
+            if (t < 0)
+                goto error;
+            RELEASE(it);
+            pc += D;
+            NEXT();
+        }
+        NEXT2(); /* the UNPACK is done */
+    }
     CASE(FORITER)
 slow_foriter:
 {
@@ -1122,7 +1140,7 @@ slow_foriter:
     int t = ou_slow_foriter(vm, R, pc);
     if (UNLIKELY(t < 0))
         goto error;
-    if (t == 2) { /* it was rewritten to FORITER_G: run that */
+    if (t == 2) { /* it was rewritten to FORITER_G or FORITER_P: run that */
         pc--;
         NEXT();
     }
@@ -1283,10 +1301,10 @@ slow_unpack:
         if (UNLIKELY(!is_exact(f, T_NATIVE)))
             goto slow_call;
         Native *nf = (Native *)v_obj(f);
-        if (UNLIKELY(!nf->simple || nf->self != V_NULL || C < nf->min || C > nf->max || vm->attention))
+        if (UNLIKELY(nf->pass == PASS_BOUND || nf->self != V_NULL || C < nf->min || C > nf->max || vm->attention))
             goto slow_call;
         SAVE();
-        Value v = nf->def->fn(vm, &R[A + 2], C);
+        Value v = LIKELY(nf->pass == PASS_GIVEN) ? nf->def->fn(vm, &R[A + 2], C) : ou_native_pass(vm, nf, &R[A + 2], C, 0);
         for (unsigned k = 0; k < C; k++)
             release(vm, R[A + 2 + k]);
         R[A] = v;
@@ -1301,10 +1319,10 @@ slow_unpack:
         if (UNLIKELY(!is_exact(f, T_METHOD_DESC) || R[A + 2] == V_UNBOUND))
             goto slow_callm;
         Native *nf = (Native *)v_obj(f);
-        if (UNLIKELY(!nf->simple || C < nf->min || C > nf->max))
+        if (UNLIKELY(nf->pass == PASS_BOUND || C < nf->min || C > nf->max))
             goto slow_callm;
         SAVE();
-        Value v = nf->def->fn(vm, &R[A + 2], C + 1);
+        Value v = LIKELY(nf->pass == PASS_GIVEN) ? nf->def->fn(vm, &R[A + 2], C + 1) : ou_native_pass(vm, nf, &R[A + 3], C, 1);
         for (unsigned k = 0; k <= C; k++)
             release(vm, R[A + 2 + k]);
         R[A] = v;

@@ -336,7 +336,7 @@ static bool super_attr(VM *vm, Value *R, const Ins *pc, Ins i)
                     continue;
                 done = true;
                 Type *dt = ou_type_of(vm, d);
-                if (C && (is_exact(d, T_FUNCTION) || is_exact(d, T_METHOD_DESC))) {
+                if (C && (is_exact(d, T_FUNCTION) || (is_exact(d, T_METHOD_DESC) && ou_is_subtype(t, ((Native *)v_obj(d))->owner)))) {
                     v = retain(d);
                     method = true;
                 } else {

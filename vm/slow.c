@@ -345,6 +345,28 @@ static int plain_slot(VM *vm, Type *t, Obj *o, Str *name, bool for_set)
     return at;
 }
 
+/* The site may read the value that o's class gives all instances of its shape under that name: no descriptor, and nothing of
+ * their own. */
+static void cache_class_value(VM *vm, const Ins *pc, Type *t, Obj *o, Str *name)
+{
+    const Shape *s = vm->shapes[o->shape];
+    if (t->slots.getattr != ou_generic_getattr || s->dict_mode || (t->tail && ou_shape_find(s, name) >= 0))
+        return;
+    Value d = ou_type_lookup(vm, t, name);
+    if (d == V_NULL || ou_type_of(vm, d)->slots.descr_get)
+        return;
+    for (uint32_t k = 0; k < t->mro->n && k < 256; k++) {
+        int64_t at = find_entry(vm, ((Type *)v_obj(t->mro->items[k]))->dict, name);
+        if (at < 0)
+            continue;
+        if (at < 1 << 24) {
+            respecialise_d(pc, OP_GETATTR_C, o->shape);
+            ins_rewrite(pc, (Ins)t->version << 32 | (Ins)k << 24 | (Ins)at);
+        }
+        return;
+    }
+}
+
 bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
@@ -360,7 +382,9 @@ bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
     } else if (is_obj(o)) {
         Type *t = ou_type_of(vm, o);
         int at = plain_slot(vm, t, v_obj(o), name, false);
-        if (at >= 0) {
+        if (at < 0) {
+            cache_class_value(vm, pc, t, v_obj(o), name);
+        } else {
             name->flags |= STR_CACHED_NAME;
             bool temp = A >= frame_code(R)->nlocals && A != B;
             ins_rewrite(pc - 1, (i & UINT64_C(0xFFFF00)) | (temp ? OP_GETATTR_S_T : OP_GETATTR_S) | (uint64_t)at << 24 |
@@ -420,7 +444,7 @@ bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
     Type *t = ou_type_of(vm, o);
     if (t->slots.getattr == ou_generic_getattr && !is_exact(o, T_MODULE)) {
         Value f = ou_type_lookup(vm, t, name);
-        if (f != V_NULL && (is_exact(f, T_FUNCTION) || is_exact(f, T_METHOD_DESC))) {
+        if (f != V_NULL && (is_exact(f, T_FUNCTION) || (is_exact(f, T_METHOD_DESC) && ou_is_subtype(t, ((Native *)v_obj(f))->owner)))) {
             bool own = false;
             if (t->tail && is_obj(o))
                 own = ou_instance_get(vm, v_obj(o), name) != V_NULL;
@@ -505,11 +529,14 @@ int ou_slow_foriter(VM *vm, Value *R, const Ins *pc)
         case T_LIST_ITER: want = OP_FORITER_L; break;
         case T_TUPLE_ITER: want = OP_FORITER_T; break;
         case T_GENERATOR: want = OP_FORITER_G; break;
+        default:
+            if ((INS_OP(*pc) == OP_UNPACK || INS_OP(*pc) == OP_UNPACK_T) && INS_A(*pc) == B && INS_C(*pc) == 2 && ou_is_pair_iter(it))
+                want = OP_FORITER_P;
         }
     }
     if (op != want) {
         respecialise(pc, want);
-        if (want == OP_FORITER_G)
+        if (want == OP_FORITER_G || want == OP_FORITER_P)
             return 2;
     }
     Type *t = ou_type_of(vm, it);

@@ -126,18 +126,23 @@ Sig *ou_sig_parse(VM *vm, const char *text) {
     return s;
 }
 
-/* Are all parameters positional-only? Says how many may be given. Runs for every native at boot: it allocates
+/* How many arguments by position suffice, and what such a call passes. Runs for every native at boot: it allocates
  * nothing. */
-bool ou_sig_scan(const char *text, uint8_t *min, uint8_t *max) {
-    const char *p = strchr(text, '(');
-    int n = 0, req = 0, slash = -1;
-    *min = *max = 0;
-    if (!p) return true;
+void ou_sig_scan(Native *nat) {
+    const char *p = strchr(nat->def->sig, '(');
+    int n = 0, npos = -1, req = 0, slash = -1;
+    nat->pass = PASS_GIVEN;
+    if (!p) return;
     for (p++; *p && *p != ')';) {
         if (*p == ' ' || *p == ',') {
             p++;
+        } else if (*p == '*' && p[1] == ',') {
+            npos = n;
+            p++;
         } else if (*p == '*') {
-            return false;
+            nat->pass = nat->def->flags & ND_RAW ? PASS_RAW : PASS_BOUND;
+            nat->max = UINT8_MAX;
+            return;
         } else if (*p == '/') {
             slash = n;
             p++;
@@ -151,9 +156,11 @@ bool ou_sig_scan(const char *text, uint8_t *min, uint8_t *max) {
                 req = n;
         }
     }
-    *min = (uint8_t)req;
-    *max = (uint8_t)n;
-    return n == 0 || slash == n;
+    if (npos < 0) npos = n;
+    nat->min = (uint8_t)req;
+    nat->max = (uint8_t)npos;
+    nat->total = (uint8_t)n;
+    nat->pass = n == 0 || slash == n ? PASS_GIVEN : req <= npos ? PASS_PADDED : PASS_BOUND;
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------- */
@@ -372,12 +379,18 @@ Value ou_native_invoke(VM *vm, Native *nat, Value self, const Value *args, int n
     Value buf[PARAMS_MAX + 1];
     int shift = self != V_NULL;
     buf[0] = self;
-    if (nat->simple) {
+    if (nat->pass == PASS_GIVEN) {
         if (kwnames && kwnames->n) return simple_error(vm, nat, self, n, true);
         if (n < nat->min || n > nat->max) return simple_error(vm, nat, self, n, false);
         if (!shift) return nat->def->fn(vm, args, n);
         for (int i = 0; i < n; i++) buf[i + 1] = args[i];
         return nat->def->fn(vm, buf, n + 1);
+    }
+    if (nat->pass == PASS_PADDED && n >= nat->min && n <= nat->max && !(kwnames && kwnames->n)) {
+        int i = 0;
+        for (; i < n; i++) buf[shift + i] = args[i];
+        for (; i < nat->total; i++) buf[shift + i] = V_NULL;
+        return nat->def->fn(vm, buf, nat->total + shift);
     }
     if (!nat->sig && !(nat->sig = ou_sig_parse(vm, nat->def->sig))) return V_NULL;
     const Sig *s = nat->sig;
@@ -385,4 +398,14 @@ Value ou_native_invoke(VM *vm, Native *nat, Value self, const Value *args, int n
     Value r = nat->def->fn(vm, buf, s->n + shift);
     ou_sig_done(vm, s, buf + shift);
     return r;
+}
+
+Value ou_native_pass(VM *vm, const Native *nat, const Value *args, int n, int shift) {
+    if (nat->pass == PASS_RAW) return nat->def->fn(vm, args, ~n);
+    Value buf[PARAMS_MAX + 1];
+    buf[0] = args[-shift]; /* overwritten when there is no receiver */
+    int i = 0;
+    for (; i < n; i++) buf[shift + i] = args[i];
+    for (; i < nat->total; i++) buf[shift + i] = V_NULL;
+    return nat->def->fn(vm, buf, nat->total + shift);
 }

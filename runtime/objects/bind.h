@@ -9,7 +9,7 @@ typedef struct Sig Sig;
 
 Sig *ou_sig_parse(VM *vm, const char *text);
 void ou_sig_free(VM *vm, Sig *s); /* may be NULL */
-bool ou_sig_scan(const char *text, uint8_t *min, uint8_t *max);
+void ou_sig_scan(Native *nat); /* sets min, max, pass, total */
 int ou_sig_params(const Sig *s);
 bool ou_sig_bind(VM *vm, const Sig *s, const Value *args, int n, Tuple *kwnames, Value *out);
 void ou_sig_done(VM *vm, const Sig *s, Value *out);

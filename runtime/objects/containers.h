@@ -118,6 +118,9 @@ Value ou_slice_new(VM *vm, Value start, Value stop, Value step); /* retains */
 bool ou_slice_unpack(VM *vm, Value slice, int64_t len, int64_t *start, int64_t *stop, int64_t *step, int64_t *count);
 
 Value ou_call_iter_new(VM *vm, Value callable, Value sentinel); /* iter(callable, sentinel), type_iters.c */
+/* enumerate, zip of two, dict items: they can hand out their pairs without a tuple. 1: out[0], out[1] owned; 0: exhausted; -1: raised. */
+bool ou_is_pair_iter(Value it);
+int ou_next_pair(VM *vm, Value it, Value *out);
 typedef struct SeqIter { /* list_iter, tuple_iter, seq_iter, ... */
     Obj h;
     Value seq;     /* V_NULL once exhausted */

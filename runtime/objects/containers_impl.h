@@ -34,6 +34,7 @@ Value ou_iter_self(VM *vm, Value self);
 void ou_seqiter_dealloc(VM *vm, Obj *o);
 void ou_seqiter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg);
 Value ou_seqiter_new(VM *vm, TypeId id, Value seq, int64_t index);
+int ou_dict_next_item(VM *vm, Value self, Value *out); /* ou_next_pair for T_DICT_ITEMITER */
 Value ou_call_iter_new(VM *vm, Value callable, Value sentinel); /* iter(callable, sentinel) */
 bool ou_order_holds(int64_t a, int64_t b, CmpOp op); /* a op b */
 

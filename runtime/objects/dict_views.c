@@ -74,6 +74,14 @@ static Value item_next(VM *vm, Value self)
     DictEntry *e = advance(vm, (DictIter *)v_obj(self), false);
     return e ? pair(vm, e) : V_NULL;
 }
+int ou_dict_next_item(VM *vm, Value self, Value *out)
+{
+    DictEntry *e = advance(vm, (DictIter *)v_obj(self), false);
+    if (!e) return vm->exc ? -1 : 0;
+    out[0] = retain(e->key);
+    out[1] = retain(e->value);
+    return 1;
+}
 static Value revkey_next(VM *vm, Value self)
 {
     DictEntry *e = advance(vm, (DictIter *)v_obj(self), true);

@@ -94,19 +94,28 @@ typedef struct Method { /* bound method */
     Value func, self;
 } Method;
 
+enum {
+    PASS_BOUND,  /* the signature has to be bound: *args, **kw, or a keyword is required */
+    PASS_GIVEN,  /* positional-only parameters: the arguments as they are */
+    PASS_PADDED, /* the arguments, then V_NULL up to `total` */
+    PASS_RAW,    /* ND_RAW */
+};
 typedef struct Native { /* builtin_function_or_method, and the unbound method descriptors in type dicts */
     Obj h;
     const NativeDef *def;
     Value self;          /* V_NULL: none */
     Value module;        /* str or V_NULL */
     Type *owner;         /* METHOD_DESC, CLASSMETHOD_DESC, SLOT_WRAPPER: the type it belongs to; borrowed for built-in, owned else */
-    uint8_t min, max;    /* positional counts without the receiver, when simple; max 255: any number */
-    bool simple;         /* positional-only signature: args go straight through */
+    uint8_t min, max;    /* positional counts without the receiver, unless `pass` is PASS_BOUND */
+    uint8_t pass;        /* PASS_*: what a call by position alone hands to def->fn */
+    uint8_t total;       /* PASS_PADDED: parameters in all */
     uint16_t name_len;   /* of def->sig */
     struct Sig *sig;     /* the parsed signature, made on the first call that needs it (bind.c) */
 } Native;
 /* Calls a native with a parsed argument list; `self` (V_NULL: none) goes in front of the bound arguments. */
 Value ou_native_invoke(VM *vm, Native *nat, Value self, const Value *args, int n, Tuple *kwnames);
+/* The same for PASS_PADDED and PASS_RAW with min..max arguments by position; shift: 1 if the receiver stands at args[-1], else 0. */
+Value ou_native_pass(VM *vm, const Native *nat, const Value *args, int n, int shift);
 
 typedef struct Module {
     Obj h;

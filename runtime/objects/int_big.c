@@ -64,10 +64,11 @@ static size_t big_bytes(const mp_int *m) { return (size_t)m->alloc * sizeof(mp_d
 
 static Value adopt(VM *vm, Type *cls, mp_int *m)
 {
-    Int *o = ou_new(vm, cls, 0);
+    Value few = cls == vm->types[T_INT] ? ou_int_inline(vm, m) : V_NOTIMPL;
+    Int *o = few == V_NOTIMPL ? ou_new(vm, cls, 0) : NULL;
     if (!o) {
         mp_clear(m);
-        return V_NULL;
+        return few == V_NOTIMPL ? V_NULL : few;
     }
     o->is_big = true;
     o->u.big = *m;
@@ -468,11 +469,16 @@ Value ou_int_op(VM *vm, BinOp op, Value a, Value b)
         }
         break;
     case BIN_DIV: return true_divide(vm, a, b);
-    case BIN_LSHIFT: return shift_left(vm, a, b);
-    case BIN_RSHIFT: return shift_right(vm, a, b);
+    case BIN_LSHIFT:
+    case BIN_RSHIFT:
+        break;
     case BIN_POW: return power(vm, a, b);
     default: return V_NOTIMPL;
     }
+    Value wide = ou_int_wide_op(vm, op, a, b);
+    if (wide != V_NOTIMPL) return wide;
+    if (op == BIN_LSHIFT) return shift_left(vm, a, b);
+    if (op == BIN_RSHIFT) return shift_right(vm, a, b);
     IntView va, vb;
     const mp_int *p = ou_int_view(&va, a), *q = ou_int_view(&vb, b);
     if (op == BIN_FLOORDIV || op == BIN_MOD || op == BIN_DIVMOD) return divide_big(vm, op, p, q);

@@ -13,7 +13,7 @@ typedef struct Int {
     bool is_big;
     union {
         int64_t i;
-        mp_int big; /* libtommath allocates through the VM: see type_int.c for how its memory is accounted */
+        mp_int big; /* its digits: behind the Int when they are few (int_wide.c), else libtommath's block (accounted in int_big.c) */
     } u;
 } Int;
 typedef struct Float { /* only for subclasses of float: plain floats are immediate. Read through ou_float_of. */

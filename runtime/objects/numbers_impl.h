@@ -14,6 +14,8 @@ typedef struct IntView { /* read-only operand for libtommath; small ints live in
 
 const mp_int *ou_int_view(IntView *w, Value v);       /* v int-like */
 Value ou_int_take(VM *vm, mp_int *m, mp_err err);     /* the int; m is moved or cleared; err != MP_OKAY: MemoryError */
+Value ou_int_inline(VM *vm, const mp_int *m);         /* int_wide.c: a copy of m (beyond 64 bits) without a block; V_NOTIMPL: too long */
+Value ou_int_wide_op(VM *vm, BinOp op, Value a, Value b); /* int_wide.c: ints of up to 128 bits; V_NOTIMPL: not this way */
 bool ou_int_room(VM *vm, uint64_t bits);              /* would an int of that size fit? MemoryError */
 Value ou_int_subclass(VM *vm, Type *cls, Value v);    /* an instance of cls (subclass of int) with the value of the int v */
 double ou_mp_double(const mp_int *m);                 /* correctly rounded; infinity if too large */

@@ -37,7 +37,10 @@ typedef enum TypeId {
  * Methods do not write `self` in the signature; it is args[0] all the same: "append(object, /)". */
 typedef Value (*NativeFn)(VM *vm, const Value *args, int n);
 
-enum { ND_STATIC = 1, ND_CLASS = 2 }; /* staticmethod, classmethod (args[0] is the class) */
+enum {
+    ND_STATIC = 1, ND_CLASS = 2, /* staticmethod, classmethod (args[0] is the class) */
+    ND_RAW = 4, /* function with *args: a call by position alone passes the arguments as they are, n is ~count then */
+};
 
 typedef struct NativeDef {
     const char *sig; /* "name(a, b=1, /, c=None, *, d=False)" */

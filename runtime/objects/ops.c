@@ -225,6 +225,10 @@ Value ou_compare(VM *vm, Value a, Value b, CmpOp op)
         return cmp_result(op, a < b, a == b);
     if (is_float(a) && is_float(b))
         return compare_doubles(v_double(a), v_double(b), op);
+    if (is_float(a) && is_small(b))
+        return compare_doubles(v_double(a), (double)v_small(b), op);
+    if (is_small(a) && is_float(b))
+        return compare_doubles((double)v_small(a), v_double(b), op);
     if (is_str(a) && is_str(b)) {
         if (op == CMP_EQ || op == CMP_NE)
             return v_bool((a == b || ou_str_equal(as_str(a), as_str(b))) == (op == CMP_EQ));
@@ -304,7 +308,30 @@ static Value binary_error(VM *vm, const char *text, BinOp op, Value a, Value b)
     return ou_raise(vm, E_TYPE, "unsupported operand type(s) for %s: '%T' and '%T'", text, a, b);
 }
 
-static bool fast_binary(BinOp op, Value a, Value b, Value *out)
+/* A float and a small int: the int is exact as a double. */
+static bool mixed_float(BinOp op, Value a, Value b, Value *out)
+{
+    double x, y;
+    if (is_float(a) && is_small(b))
+        x = v_double(a), y = (double)v_small(b);
+    else if (is_small(a) && is_float(b))
+        x = (double)v_small(a), y = v_double(b);
+    else
+        return false;
+    switch (op) {
+    case BIN_ADD: *out = v_float(x + y); return true;
+    case BIN_SUB: *out = v_float(x - y); return true;
+    case BIN_MUL: *out = v_float(x * y); return true;
+    case BIN_DIV:
+        if (y == 0.0)
+            return false;
+        *out = v_float(x / y);
+        return true;
+    default: return false;
+    }
+}
+
+static bool fast_binary(VM *vm, BinOp op, Value a, Value b, Value *out)
 {
     if (are_small(a, b)) {
         int64_t x = v_small(a), y = v_small(b), r;
@@ -313,15 +340,15 @@ static bool fast_binary(BinOp op, Value a, Value b, Value *out)
         case BIN_SUB: r = x - y; break;
         case BIN_MUL:
             if (__builtin_mul_overflow(x, y, &r))
-                return false;
+                goto ints;
             break;
         case BIN_AND: r = x & y; break;
         case BIN_OR: r = x | y; break;
         case BIN_XOR: r = x ^ y; break;
-        default: return false;
+        default: goto ints;
         }
         if (!fits_small(r))
-            return false;
+            goto ints;
         *out = v_smallint(r);
         return true;
     }
@@ -339,13 +366,18 @@ static bool fast_binary(BinOp op, Value a, Value b, Value *out)
         default: return false;
         }
     }
-    return false;
+ints:
+    if (is_int(a) && is_int(b) && op != BIN_MATMUL) {
+        *out = ou_int_op(vm, op, a, b);
+        return true;
+    }
+    return mixed_float(op, a, b, out);
 }
 
 Value ou_binary(VM *vm, BinOp op, Value a, Value b)
 {
     Value r;
-    if (fast_binary(op, a, b, &r))
+    if (fast_binary(vm, op, a, b, &r))
         return r;
     retain(a);
     retain(b);
@@ -360,7 +392,7 @@ Value ou_binary(VM *vm, BinOp op, Value a, Value b)
 Value ou_inplace(VM *vm, BinOp op, Value a, Value b)
 {
     Value r;
-    if (fast_binary(op, a, b, &r))
+    if (fast_binary(vm, op, a, b, &r))
         return r;
     retain(a);
     retain(b);
@@ -572,6 +604,19 @@ Value ou_iter(VM *vm, Value o)
 
 Value ou_next(VM *vm, Value it)
 {
+    if (is_exact(it, T_LIST_ITER)) {
+        SeqIter *s = (SeqIter *)v_obj(it);
+        if (s->seq != V_NULL && (uint64_t)s->index < as_list(s->seq)->n)
+            return retain(as_list(s->seq)->items[s->index++]);
+    } else if (is_exact(it, T_RANGE_ITER)) {
+        RangeIter *r = (RangeIter *)v_obj(it);
+        if (r->left) {
+            r->left--;
+            Value v = v_smallint(r->next);
+            r->next += r->step;
+            return v;
+        }
+    }
     Type *t = ou_type_of(vm, it);
     if (!t->slots.next)
         return ou_raise(vm, E_TYPE, "'%T' object is not an iterator", it);

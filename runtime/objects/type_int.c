@@ -105,6 +105,10 @@ static Value int_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwname
 static void int_dealloc(VM *vm, Obj *o)
 {
     Int *v = (Int *)o;
+    if (v->is_big && v->u.big.dp == (mp_digit *)(v + 1)) {
+        ou_finish_dealloc(vm, o, (size_t)v->u.big.alloc * sizeof(mp_digit));
+        return;
+    }
     if (v->is_big) {
         vm->heap.used -= (size_t)v->u.big.alloc * sizeof(mp_digit);
         mp_clear(&v->u.big);

@@ -373,6 +373,51 @@ const TypeDef ou_type_zip = {
            "the\nshortest argument is exhausted.\n\nIf strict is true and one of the arguments is exhausted before the "
            "others,\nraise a ValueError."};
 
+/* ---- pairs ------------------------------------------------------------------------------------------------------------------- */
+
+bool ou_is_pair_iter(Value it)
+{
+    if (is_exact(it, T_ZIP)) {
+        Zip *z = (Zip *)v_obj(it);
+        return !z->strict && as_tuple(z->its)->n == 2;
+    }
+    return is_exact(it, T_ENUMERATE) || is_exact(it, T_DICT_ITEMITER);
+}
+
+int ou_next_pair(VM *vm, Value it, Value *out)
+{
+    Value a, b;
+    switch (v_obj(it)->shape) {
+    case T_DICT_ITEMITER: return ou_dict_next_item(vm, it, out);
+    case T_ZIP: {
+        Tuple *its = as_tuple(((Zip *)v_obj(it))->its);
+        if ((a = ou_next_deep(vm, its->items[0])) == V_NULL) break;
+        if ((b = ou_next_deep(vm, its->items[1])) != V_NULL) {
+            out[0] = a;
+            out[1] = b;
+            return 1;
+        }
+        release(vm, a);
+        break;
+    }
+    default: {
+        Pair *p = (Pair *)v_obj(it);
+        if ((b = ou_next_deep(vm, p->a)) == V_NULL) break;
+        a = p->b;
+        Value next = is_small(a) && v_small(a) < SMALL_MAX ? a + 1 : ou_int_op(vm, BIN_ADD, a, v_smallint(1));
+        if (next == V_NULL) {
+            release(vm, b);
+            break;
+        }
+        p->b = next; /* the old index moves into the result */
+        out[0] = a;
+        out[1] = b;
+        return 1;
+    }
+    }
+    return vm->exc ? -1 : 0;
+}
+
 /* ---- reversed ----------------------------------------------------------------------------------------------------------------- */
 
 static Value reversed_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)

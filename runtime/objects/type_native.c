@@ -24,7 +24,7 @@ static Value make(VM *vm, TypeId kind, const NativeDef *def, Value self, Value m
     nat->owner = owner;
     if (owns_owner(owner)) (void)obj_retain(owner);
     nat->name_len = (uint16_t)ou_sig_name_len(def->sig);
-    nat->simple = ou_sig_scan(def->sig, &nat->min, &nat->max);
+    ou_sig_scan(nat);
     /* What built-in types consist of lives as long as the VM and leads nowhere: nothing for the collector to
      * look at. */
     if (owner && !owns_owner(owner) && (self == V_NULL || self == v_of(owner))) ou_gc_untrack(vm, &nat->h);
@@ -219,7 +219,7 @@ static Value method_desc_call(VM *vm, Value self, const Value *args, int n, Tupl
         return ou_raise(vm, E_TYPE, "unbound method %U.%.*s() needs an argument", v_of(nat->owner->qualname),
                         (int)nat->name_len, nat->def->sig);
     if (!fits(vm, nat, args[0])) return V_NULL;
-    if (nat->simple && n - 1 >= nat->min && n - 1 <= nat->max && !(kwnames && kwnames->n))
+    if (nat->pass == PASS_GIVEN && n - 1 >= nat->min && n - 1 <= nat->max && !(kwnames && kwnames->n))
         return nat->def->fn(vm, args, n);
     return ou_native_invoke(vm, nat, args[0], args + 1, n - 1, kwnames);
 }
