@@ -187,10 +187,10 @@ static void compare_jump(Compiler *c, int op, int l, int r, int label, bool sens
         ou_emit(c, op == CMP_Is || op == CMP_IsNot ? OP_JIS : OP_JIN, l, r, op == CMP_Is || op == CMP_In ? sense : !sense, label);
 }
 
-/* The right side of `in`: displays of constants become constants. */
-static int container(Compiler *c, const Expr *e)
+/* The right side of a comparison. That of `in` is only looked into: displays of constants become constants. */
+static int right_side(Compiler *c, int op, const Expr *e)
 {
-    const ExprSeq *elts = e->kind == EXPR_List ? &e->List.elts : e->kind == EXPR_Set ? &e->Set.elts : NULL;
+    const ExprSeq *elts = op < CMP_In ? NULL : e->kind == EXPR_List ? &e->List.elts : e->kind == EXPR_Set ? &e->Set.elts : NULL;
     if (!elts)
         return ou_operand(c, e);
     Value t = ou_tuple_new(c->vm, elts->n);
@@ -279,7 +279,7 @@ static void chain(Compiler *c, const Expr *e, int d, int label, bool sense)
         if (is_temp(l))
             c->unit->top = l - TEMP0 + 1;
     }
-    int r = container(c, right->items[ops->n - 1]);
+    int r = right_side(c, ops->items[ops->n - 1], right->items[ops->n - 1]);
     c->loc = e->pos;
     if (label != NONE)
         compare_jump(c, ops->items[ops->n - 1], l, r, label, sense);
@@ -297,7 +297,7 @@ static int compare(Compiler *c, const Expr *e, int dst)
         int op = e->Compare.ops.items[0];
         const Expr *right = e->Compare.comparators.items[0];
         int l = ou_operand_before(c, e->Compare.left, right);
-        int r = op >= CMP_In ? container(c, right) : ou_operand(c, right);
+        int r = right_side(c, op, right);
         int d = settle(c, base, dst);
         c->loc = e->pos;
         compare_to(c, op, d, l, r);
@@ -357,7 +357,7 @@ static void cond_compare(Compiler *c, const Expr *e, int label, bool sense)
         c->loc = e->pos;
         ou_emit(c, compare_code[op] - OP_LT + (sense ? OP_JLTI : OP_JNLTI), l, (int)(imm & 0xFF), (int)(imm >> 8 & 0xFF), label);
     } else {
-        int r = op >= CMP_In ? container(c, right) : ou_operand(c, right);
+        int r = right_side(c, op, right);
         c->loc = e->pos;
         compare_jump(c, op, l, r, label, sense);
     }
