@@ -4,7 +4,8 @@
 
 void ou_exc_here(VM *vm, Value *R, const Ins *pc)
 {
-    ou_exc_add_traceback(vm, vm->exc, R[-2], (uint32_t)(pc - 1 - frame_code(R)->code));
+    if (ou_exc_add_traceback(vm, vm->exc, R[-2], (uint32_t)(pc - 1 - frame_code(R)->code)))
+        ((Traceback *)v_obj(as_exc(vm->exc)->traceback))->R = R;
 }
 
 static bool live_at(const Code *c, uint32_t id, uint32_t at)
@@ -37,6 +38,33 @@ void ou_release_frame_locals(VM *vm, Value *R, const Code *c)
     }
     for (unsigned k = 0; k < c->nfar; k++)
         set_owned(vm, &R[256 + k], V_NONE);
+}
+
+/* The exception leaves the frame: its locals go to the traceback entry, as CPython's frame object would keep them. They live as long
+ * as the entry does, and tb_frame.f_locals shows them. Without memory, or without an entry of this frame, they are released. */
+static void leave_frame(VM *vm, Value *R, const Code *c, Value exc)
+{
+    Value entry = as_exc(exc)->traceback;
+    Traceback *tb = entry == V_NULL || entry == V_NONE ? NULL : (Traceback *)v_obj(entry);
+    uint32_t n = c->nfar ? 256u + c->nfar : c->nlocals;
+    bool any = false;
+    for (unsigned k = 0; k < c->nlocals && !any; k++)
+        any = is_obj(R[k]);
+    Value *kept = NULL;
+    if ((any || c->nfar) && tb && tb->R == R && tb->func == R[-2] && !tb->locals)
+        kept = ou_alloc(&vm->heap, n * sizeof(Value));
+    if (!kept) {
+        ou_release_frame_locals(vm, R, c);
+        return;
+    }
+    for (unsigned k = 0; k < n; k++) {
+        bool owned = k < c->nlocals || k >= 256;
+        kept[k] = owned ? R[k] : V_NONE;
+        if (owned)
+            R[k] = V_NONE;
+    }
+    tb->locals = kept;
+    tb->nlocals = n;
 }
 
 /* Drops what the registers of a suspended frame own; it is closed afterwards. */
@@ -105,7 +133,7 @@ bool ou_unwind(VM *vm, Value **Rp, const Ins **pcp)
         }
         vm->exc = V_NULL;
         release_live(vm, R, c, at, UINT32_MAX);
-        ou_release_frame_locals(vm, R, c);
+        leave_frame(vm, R, c, exc);
         vm->exc = exc;
         if (c->flags & CO_HEAP_FRAME) {
             Gen *g = gen_of(R);

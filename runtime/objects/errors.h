@@ -28,6 +28,9 @@ typedef struct Traceback { /* one entry; next is the deeper one, as in CPython *
     Value next;      /* Traceback or V_NONE */
     Value func;      /* Function */
     Value frame;     /* Frame object or V_NULL until asked for */
+    Value *R;        /* the frame's registers while it runs; only compared with those of running frames */
+    Value *locals;   /* its registers when the exception left it, nlocals of them, owned; NULL: not left, or nothing to keep */
+    uint32_t nlocals;
     uint32_t pc;     /* instruction index in the function's code */
     uint32_t lineno;
 } Traceback;

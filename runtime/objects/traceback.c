@@ -1,5 +1,5 @@
 /* The traceback and frame types: what a script can see of where an exception passed. ou_exc_add_traceback (errors.c) makes the
- * entries while frames unwind; frames are snapshots, made only when somebody asks for tb_frame or sys._getframe(). */
+ * entries while frames unwind; frames are snapshots, made only when somebody asks for tb_frame or sys._getframe(). An entry keeps the locals of a frame that the exception has left. */
 #include "runtime/objects/containers.h"
 #include "runtime/objects/errors.h"
 #include "runtime/objects/func.h"
@@ -13,22 +13,41 @@ static Frame *as_frame(Value v) { return (Frame *)v_obj(v); }
 
 /* ---- traceback -------------------------------------------------------------------------------------------------------- */
 
-/* Long chains (a recursion of a thousand frames) are freed here step by step instead of by recursion. */
+static void drop_locals(VM *vm, Traceback *tb)
+{
+    Value *locals = tb->locals;
+    tb->locals = NULL;
+    if (!locals)
+        return;
+    for (uint32_t k = 0; k < tb->nlocals; k++)
+        release(vm, locals[k]);
+    ou_free(&vm->heap, locals, tb->nlocals * sizeof(Value));
+}
+
+/* The innermost entry goes first, and its frame's locals with it. Long chains (a recursion of a thousand frames) are turned round and
+ * freed here step by step instead of by recursion. */
 static void tb_dealloc(VM *vm, Obj *o)
 {
     Traceback *tb = (Traceback *)o;
-    Value next = tb->next;
+    Value next = tb->next, inner = V_NONE;
     tb->next = V_NONE;
-    xrelease(vm, tb->func);
-    xrelease(vm, tb->frame);
-    ou_finish_dealloc(vm, o, 0);
     while (next != V_NULL && next != V_NONE && v_obj(next)->refs == 1) {
         Value after = as_tb(next)->next;
-        as_tb(next)->next = V_NONE;
-        release(vm, next);
+        as_tb(next)->next = inner;
+        inner = next;
         next = after;
     }
     xrelease(vm, next);
+    while (inner != V_NONE) {
+        Value after = as_tb(inner)->next;
+        as_tb(inner)->next = V_NONE;
+        release(vm, inner);
+        inner = after;
+    }
+    drop_locals(vm, tb);
+    xrelease(vm, tb->func);
+    xrelease(vm, tb->frame);
+    ou_finish_dealloc(vm, o, 0);
 }
 
 static void tb_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
@@ -37,6 +56,8 @@ static void tb_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
     ou_visit(vm, tb->next, visit, arg);
     ou_visit(vm, tb->func, visit, arg);
     ou_visit(vm, tb->frame, visit, arg);
+    for (uint32_t k = 0; tb->locals && k < tb->nlocals; k++)
+        ou_visit(vm, tb->locals[k], visit, arg);
 }
 
 static void tb_clear(VM *vm, Obj *o)
@@ -44,6 +65,7 @@ static void tb_clear(VM *vm, Obj *o)
     Traceback *tb = (Traceback *)o;
     set_owned(vm, &tb->next, V_NONE);
     set_owned(vm, &tb->frame, V_NULL);
+    drop_locals(vm, tb);
 }
 
 static Value tb_get_next(VM *vm, Value self)
@@ -81,9 +103,22 @@ static Value tb_get_lasti(VM *vm, Value self)
 static Value tb_get_frame(VM *vm, Value self)
 {
     Traceback *tb = as_tb(self);
-    if (tb->frame == V_NULL)
+    if (tb->frame == V_NULL) {
         tb->frame = ou_frame_new(vm, tb->func, tb->pc, V_NONE, V_NULL);
-    return tb->frame == V_NULL ? V_NULL : retain(tb->frame);
+        if (tb->frame == V_NULL)
+            return V_NULL;
+        as_frame(tb->frame)->R = tb->R;
+    }
+    if (tb->locals) { /* the frame object owns them from now on: frame.clear() drops them */
+        FrameRef left = {.fn = as_function(tb->func), .R = tb->locals, .pc = tb->pc};
+        Value locals = ou_frame_locals(vm, &left);
+        if (locals == V_NULL)
+            return V_NULL;
+        set_owned(vm, &as_frame(tb->frame)->locals, locals);
+        as_frame(tb->frame)->R = NULL;
+        drop_locals(vm, tb);
+    }
+    return retain(tb->frame);
 }
 
 static Value tb_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
