@@ -13,6 +13,7 @@ enum {
     PARSE_DONT_IMPLY_DEDENT = 2, /* PARSE_SINGLE: a compound statement is only over after an empty line; the
                                   * text is the lines typed so far, joined by newlines (for REPLs) */
     PARSE_SURROGATES = 4,        /* lone surrogates (WTF-8) are let through instead of refused */
+    PARSE_FROM_FILE = 8,         /* the text of a file that is run: Python words some errors about its bytes differently */
 };
 
 typedef enum ParseErrorKind {
@@ -36,6 +37,7 @@ typedef struct ParseError {
     const char *text;
     size_t text_len;
     bool text_is_bare; /* there is no newline behind that line, and none is taken for granted */
+    bool names_file;   /* msg has a %s for the file's name */
 } ParseError;
 
 typedef enum ParseWarning { PARSE_WARN_SYNTAX, PARSE_WARN_DEPRECATION } ParseWarning;

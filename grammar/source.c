@@ -145,6 +145,18 @@ static bool check_utf8(Lexer *lx, uint32_t flags) {
             p += 3;
             continue;
         }
+        if (flags & PARSE_FROM_FILE) {
+            int line = 1;
+            for (const uchar *q = lx->src; q < p; q++) line += *q == '\n';
+            plain_error(lx->err, "");
+            snprintf(lx->err->msg, sizeof lx->err->msg,
+                     "Non-UTF-8 code starting with '\\x%02x' in file %%s on line %d, but no encoding declared; "
+                     "see https://peps.python.org/pep-0263/ for details",
+                     *p, line);
+            lx->err->line = -1;
+            lx->err->names_file = true;
+            return false;
+        }
         uint32_t cp;
         int bad = 1;
         const char *why = "invalid start byte";
@@ -196,7 +208,7 @@ bool ou_source_load(Lexer *lx, const char *src, size_t n, uint32_t flags) {
         return false;
     }
     Encoding enc = ENC_UTF8;
-    bool bom = !(flags & PARSE_IS_STR) && n >= 3 && !memcmp(src, "\xEF\xBB\xBF", 3);
+    bool cookie = false, bom = !(flags & PARSE_IS_STR) && n >= 3 && !memcmp(src, "\xEF\xBB\xBF", 3);
     if (bom) {
         src += 3;
         n -= 3;
@@ -205,13 +217,17 @@ bool ou_source_load(Lexer *lx, const char *src, size_t n, uint32_t flags) {
         const char *name;
         size_t len;
         enc = find_cookie(src, n, &name, &len);
+        cookie = len > 0;
         /* With a BOM, CPython takes the name utf-8 only; utf8 is refused. */
         bool other = bom && len && (enc != ENC_UTF8 || len < 5 || (name[3] != '-' && name[3] != '_'));
         if (enc == ENC_UNKNOWN || other) {
             plain_error(err, "");
             snprintf(err->msg, sizeof err->msg,
-                     other ? "encoding problem: %.*s with BOM" : "unknown encoding: %.*s",
+                     other                     ? "encoding problem: %.*s with BOM"
+                     : flags & PARSE_FROM_FILE ? "encoding problem: %.*s"
+                                               : "unknown encoding: %.*s",
                      (int)(len < 100 ? len : 100), name);
+            if (flags & PARSE_FROM_FILE) err->line = -1;
             return false;
         }
     }
@@ -245,5 +261,6 @@ bool ou_source_load(Lexer *lx, const char *src, size_t n, uint32_t flags) {
                          *p, (int)(p - lx->src));
                 return false;
             }
+    if (bom || cookie) flags &= ~(uint32_t)PARSE_FROM_FILE; /* an encoding is declared */
     return enc != ENC_UTF8 || check_utf8(lx, flags);
 }

@@ -91,7 +91,8 @@ static Value builtin_compile(VM *vm, const Value *args, int n)
     else if (flags & PYCF_ONLY_AST)
         ou_raise(vm, E_NOT_IMPLEMENTED, "compile() does not give syntax trees to scripts");
     else if (source_get(vm, args[0], "compile", "string, bytes or AST", &s)) {
-        code = compile_source(vm, &s, filename, mode, (uint32_t)flags | (dont_inherit ? 0 : inherited_flags(vm)));
+        code = compile_source(vm, &s, filename, mode,
+                              (uint32_t)flags | (dont_inherit ? 0 : inherited_flags(vm)) | (uint32_t)(optimize + 1) << COMPILE_OPTIMIZE);
         source_done(vm, &s);
     }
     release(vm, filename);

@@ -61,6 +61,14 @@ static Value imp_frozen_source(VM *vm, const Value *args, int n)
     return s ? ou_str_new(vm, s, len) : V_NONE;
 }
 
+/* The text of a program that came from no file ("<string>" of -c), or None. */
+static Value imp_remembered_source(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Value text = vm->source_cache != V_NULL ? ou_dict_get(vm, as_dict(vm->source_cache), args[0]) : V_NULL;
+    return text != V_NULL && is_str(text) ? retain(text) : vm->exc != V_NULL ? V_NULL : V_NONE;
+}
+
 static const NativeDef functions[] = {
     {"find_spec(name, path=None, /)", imp_find_spec, "A ModuleSpec for the module, or None.", 0},
     {"import_module(name, /)", imp_import_module, "The module of that absolute name.", 0},
@@ -69,6 +77,7 @@ static const NativeDef functions[] = {
     {"is_builtin(name, /)", imp_is_builtin, NULL, 0},
     {"is_frozen(name, /)", imp_is_frozen, NULL, 0},
     {"frozen_source(name, /)", imp_frozen_source, NULL, 0},
+    {"remembered_source(filename, /)", imp_remembered_source, NULL, 0},
     {0},
 };
 

@@ -386,6 +386,8 @@ bool ou_stdout_write(VM *vm, const char *s, size_t n)
 
 void ou_stderr_write(VM *vm, const char *s, size_t n)
 {
+    if (vm->sysdict && ou_dict_get_c(vm, vm->sysdict, "stderr") == V_NONE)
+        return;
     Value exc = ou_exc_take(vm);
     if (!write_to(vm, "stderr", s, n)) {
         ou_exc_clear(vm);

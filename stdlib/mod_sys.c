@@ -65,11 +65,12 @@ static Value make_flags(VM *vm)
     Value items[18];
     for (int i = 0; i < 18; i++)
         items[i] = V_INT0;
+    items[3] = v_smallint(vm->optimize);
     items[4] = items[5] = items[6] = v_smallint(1);
     items[11] = v_smallint(1);
     items[13] = v_bool(vm->dev_mode);
     items[14] = v_smallint(1);
-    items[16] = V_FALSE;
+    items[16] = v_bool(vm->safe_path);
     items[17] = v_smallint(vm->int_max_str_digits);
     return one_of(vm, &flags_def, items, 18);
 }

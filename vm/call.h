@@ -20,7 +20,9 @@ Value ou_call_method_c(VM *vm, Value self, const char *name, const Value *args, 
 /* Runs code as a module/class/exec body. locals V_NULL: the globals. The value of an expression code (CODE_EXPR). */
 Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure);
 
-/* compile(): mode "exec", "eval" or "single"; flags are CPython's (PyCF_ALLOW_TOP_LEVEL_AWAIT 0x2000, future flags). A Code. */
+/* compile(): mode "exec", "eval" or "single"; flags are CPython's (PyCF_ALLOW_TOP_LEVEL_AWAIT 0x2000, future flags) and, from
+ * COMPILE_OPTIMIZE on, the optimization level + 1 (0: the VM's). A Code. */
+enum { COMPILE_OPTIMIZE = 28, COMPILE_FROM_FILE = 1 << 27 /* the file that is run: errors about its bytes are worded differently */ };
 Value ou_compile(VM *vm, const char *src, size_t n, Value filename, const char *mode, uint32_t flags);
 
 Value ou_code_disassemble(VM *vm, Code *c); /* text for --dis: a str */

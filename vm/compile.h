@@ -37,6 +37,7 @@ struct Compiler {
     Unit *unit;          /* the code being made */
     AstPos loc;          /* source span of what is emitted */
     uint32_t flags;
+    int optimize;        /* 0, 1, 2 */
     bool failed;
     bool future_annotations;
     bool interactive;

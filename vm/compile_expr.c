@@ -701,7 +701,7 @@ static int expr(Compiler *c, const Expr *e, int dst)
     case EXPR_Starred: ou_c_error(c, e->pos, "can't use starred expression here"); return ou_result(c, dst);
     case EXPR_Name:
         if (strcmp(e->Name.id->text, "__debug__") == 0)
-            return ou_load_imm(c, V_TRUE, dst);
+            return ou_load_imm(c, v_bool(!c->optimize), dst);
         return ou_load_name(c, cname(c, e->Name.id), dst);
     case EXPR_List: return ou_build(c, &e->List.elts, OP_MKLIST, dst);
     case EXPR_Tuple: return ou_build(c, &e->Tuple.elts, OP_MKTUPLE, dst);

@@ -244,7 +244,7 @@ static Value clean_doc(Compiler *c, const char *text, size_t len)
 
 Value ou_docstring(Compiler *c, const StmtSeq *body)
 {
-    if (!body->n || body->items[0]->kind != STMT_Expr || body->items[0]->Expr.value->kind != EXPR_Constant)
+    if (c->optimize > 1 || !body->n || body->items[0]->kind != STMT_Expr || body->items[0]->Expr.value->kind != EXPR_Constant)
         return V_NULL;
     const AstConst *k = &body->items[0]->Expr.value->Constant.value;
     return k->kind == CONST_STR ? clean_doc(c, k->text, k->len) : V_NULL;

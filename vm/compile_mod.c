@@ -270,6 +270,12 @@ static bool parse_warning(void *ud, ParseWarning kind, const char *text, int lin
     return ok;
 }
 
+static void raise_with_file(Compiler *c, const char *msg)
+{
+    const char *place = strstr(msg, "%s");
+    ou_raise(c->vm, E_SYNTAX, "%.*s%U%s", (int)(place - msg), msg, c->filename, place + 2);
+}
+
 static void parse_failed(Compiler *c, const ParseError *e, uint32_t flags)
 {
     VM *vm = c->vm;
@@ -303,7 +309,9 @@ static void parse_failed(Compiler *c, const ParseError *e, uint32_t flags)
         }
     }
     bool placed = e->end_line > 0 || e->text;
-    if (e->line < 0)
+    if (e->names_file)
+        raise_with_file(c, e->msg);
+    else if (e->line < 0)
         ou_raise(vm, type, "%s", e->msg);
     else
         raise_syntax(c, type, msg, v_smallint(e->line), v_smallint(e->col), text,
@@ -375,7 +383,8 @@ static Code *compile_source(Compiler *c, ParseMode mode, uint32_t flags)
 {
     ParseError err;
     memset(&err, 0, sizeof err);
-    uint32_t pflags = (flags & 0x800 ? PARSE_IS_STR : 0) | (flags & PYCF_DONT_IMPLY_DEDENT ? PARSE_DONT_IMPLY_DEDENT : 0);
+    uint32_t pflags = (flags & 0x800 ? PARSE_IS_STR : 0) | (flags & PYCF_DONT_IMPLY_DEDENT ? PARSE_DONT_IMPLY_DEDENT : 0) |
+                      (flags & COMPILE_FROM_FILE ? PARSE_FROM_FILE : 0);
     c->mod = ou_parse_warn(&c->arena, c->src, c->src_len, mode, pflags, parse_warning, c, &err);
     if (!c->mod) {
         parse_failed(c, &err, flags);
@@ -408,6 +417,8 @@ Value ou_compile(VM *vm, const char *src, size_t n, Value filename, const char *
     c->src = src;
     c->src_len = n;
     c->filename = filename;
+    c->optimize = flags >> COMPILE_OPTIMIZE ? (int)(flags >> COMPILE_OPTIMIZE) - 1 : vm->optimize;
+    flags &= (UINT32_C(1) << COMPILE_OPTIMIZE) - 1;
     c->flags = flags;
     ParseMode pm = strcmp(mode, "eval") == 0 ? PARSE_EVAL : strcmp(mode, "single") == 0 ? PARSE_SINGLE : PARSE_EXEC;
     Code *code = compile_source(c, pm, flags);

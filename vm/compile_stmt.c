@@ -323,6 +323,8 @@ static void assertion(Compiler *c, const Stmt *s)
     const Expr *test = s->Assert.test;
     if (test->kind == EXPR_Tuple && test->Tuple.elts.n)
         ou_c_warn(c, s->pos, "assertion is always true, perhaps remove parentheses?");
+    if (c->optimize)
+        return;
     int end = ou_label(c);
     ou_cond(c, test, end, true);
     int t = ou_push(c);

@@ -253,7 +253,7 @@ Value ou_fold(Compiler *c, const Expr *e)
         break;
     case EXPR_Name:
         if (e->Name.ctx == CTX_Load && e->Name.id->len == 9 && strcmp(e->Name.id->text, "__debug__") == 0)
-            v = V_TRUE;
+            v = v_bool(!c->optimize);
         break;
     case EXPR_BinOp: v = fold_binary(c, e); break;
     case EXPR_UnaryOp: v = fold_unary(c, e); break;

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "grammar/parse.h"
 #include "runtime/api/api.h"
@@ -32,13 +34,15 @@ static ouro_rc give_main(VM *vm, ouro_val *out)
     return ou_api_give(vm, m == V_NULL ? V_NONE : retain(m), out);
 }
 
-static Value run_code(VM *vm, const char *src, size_t n, const char *name, const char *mode)
+static Value run_code(VM *vm, const char *src, size_t n, const char *name, const char *mode, uint32_t flags)
 {
     Value file = ou_str_decode(vm, name, strlen(name), "utf-8", "surrogateescape");
     if (file == V_NULL)
         return V_NULL;
-    /* Tracebacks show the lines of what came from no file; a prompt's inputs follow each other under one name. */
-    Value code = name[0] == '<' && *mode != 's' && !ou_source_remember(vm, file, src, n) ? V_NULL : ou_compile(vm, src, n, file, mode, 0);
+    /* Tracebacks show the lines of what came from no file (but not those of a program on standard input, as in CPython); a
+     * prompt's inputs follow each other under one name. */
+    bool remember = name[0] == '<' && (*mode == 's' || strcmp(name, "<stdin>") != 0);
+    Value code = remember && !ou_source_remember(vm, file, src, n, *mode == 's') ? V_NULL : ou_compile(vm, src, n, file, mode, flags);
     Value v = V_NULL, ns = code == V_NULL ? V_NULL : ou_main_dict(vm);
     if (ns != V_NULL)
         v = ou_exec(vm, as_code(code), as_dict(ns), V_NULL, NULL);
@@ -49,7 +53,7 @@ static Value run_code(VM *vm, const char *src, size_t n, const char *name, const
 
 ouro_rc ouro_run(ouro_vm *vm, const char *src, size_t n, const char *name, ouro_val *out)
 {
-    Value v = run_code(vm, src, n, name, "exec");
+    Value v = run_code(vm, src, n, name, "exec", 0);
     if (v == V_NULL)
         return ou_api_rc(vm, false);
     release(vm, v);
@@ -58,14 +62,14 @@ ouro_rc ouro_run(ouro_vm *vm, const char *src, size_t n, const char *name, ouro_
 
 ouro_rc ouro_run_interactive(ouro_vm *vm, const char *src, size_t n, const char *name)
 {
-    Value v = run_code(vm, src, n, name, "single");
+    Value v = run_code(vm, src, n, name, "single", 0);
     xrelease(vm, v);
     return ou_api_rc(vm, v != V_NULL);
 }
 
 ouro_rc ouro_eval(ouro_vm *vm, const char *src, size_t n, const char *name, ouro_val *out)
 {
-    return ou_api_give(vm, run_code(vm, src, n, name, "eval"), out);
+    return ou_api_give(vm, run_code(vm, src, n, name, "eval", 0), out);
 }
 
 bool ouro_is_complete(ouro_vm *vm, const char *src, size_t n)
@@ -119,8 +123,73 @@ ouro_rc ouro_add_path(ouro_vm *vm, const char *folder, bool first)
     return ou_api_rc(vm, ok);
 }
 
+/* The absolute form of a path that is not cleaned up: "./a" in /b is /b/./a. False: too long, or no working directory. */
+static bool absolute(const char *path, char *out, size_t size)
+{
+    char here[4096] = "";
+    if (path[0] != '/' && !getcwd(here, sizeof here))
+        return false;
+    int n = snprintf(out, size, "%s%s%s", strcmp(here, "/") ? here : "", path[0] == '/' ? "" : "/", path);
+    return n >= 0 && (size_t)n < size;
+}
+
+/* Runs the code of `-m` or of a folder as __main__; without a folder, sys.argv[0] becomes its file. */
+static ouro_rc run_main_module(ouro_vm *vm, const char *dotted, Value folder, ouro_val *out)
+{
+    Value ns = ou_main_dict(vm), file = V_NULL, v = V_NULL;
+    Value code = ns == V_NULL ? V_NULL : ou_import_main(vm, dotted, folder, as_dict(ns), &file);
+    if (code != V_NULL) {
+        Value argv = ou_dict_get_str(vm, vm->sysdict, name_of(vm, N_argv));
+        bool ok = folder != V_NONE || argv == V_NULL || !is_exact(argv, T_LIST) || !as_list(argv)->n ||
+                  ou_setitem(vm, argv, v_smallint(0), file);
+        if (ok)
+            v = ou_exec(vm, as_code(code), as_dict(ns), V_NULL, NULL);
+        release(vm, code);
+        release(vm, file);
+    }
+    if (v == V_NULL)
+        return ou_api_rc(vm, false);
+    release(vm, v);
+    return give_main(vm, out);
+}
+
+static ouro_rc run_folder(ouro_vm *vm, const char *path, ouro_val *out)
+{
+    char full[8192];
+    Value s = V_NULL, list = V_NULL;
+    ouro_rc rc = OURO_EXC;
+    if (!absolute(path, full, sizeof full)) {
+        ou_raise(vm, E_OS, "the folder's path is too long");
+    } else if (ouro_add_path(vm, full, true) == OURO_OK) {
+        s = ou_str_decode(vm, full, strlen(full), "utf-8", "surrogateescape");
+        list = s == V_NULL ? V_NULL : ou_list_of(vm, &s, 1);
+        if (list != V_NULL)
+            rc = run_main_module(vm, "__main__", list, out);
+    }
+    xrelease(vm, s);
+    xrelease(vm, list);
+    return rc;
+}
+
+/* sys.path[0] is where the script really is: links are followed. */
+static ouro_rc add_script_path(ouro_vm *vm, const char *path)
+{
+    if (vm->safe_path)
+        return OURO_OK;
+    char *real = realpath(path, NULL);
+    char *slash = real ? strrchr(real, '/') : NULL;
+    if (slash)
+        slash[slash == real] = 0;
+    ouro_rc rc = ouro_add_path(vm, slash ? real : "", true);
+    free(real);
+    return rc;
+}
+
 ouro_rc ouro_run_file(ouro_vm *vm, const char *path, ouro_val *out)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return run_folder(vm, path, out);
     size_t n, cap;
     char *src = read_file(vm, path, &n, &cap);
     if (!src) {
@@ -131,23 +200,14 @@ ouro_rc ouro_run_file(ouro_vm *vm, const char *path, ouro_val *out)
         }
         return OURO_EXC;
     }
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash ? (size_t)(slash - path) : 0;
-    snprintf(folder, sizeof folder, "%.*s", (int)(len < sizeof folder ? len : 0), path);
-    char *full = realpath(slash ? (len ? folder : "/") : ".", NULL);
-    ouro_rc rc = ouro_add_path(vm, full ? full : folder, true);
-    char absolute[8192]; /* __file__ is absolute, as Python's; sys.argv[0] is not */
-    if (full && path[0] != '/') {
-        snprintf(absolute, sizeof absolute, "%s%s%s", full, full[1] ? "/" : "", slash ? slash + 1 : path);
-        path = absolute;
-    }
-    free(full);
-    Value ns = rc == OURO_OK ? ou_main_dict(vm) : V_NULL, file = V_NULL, v = V_NULL;
+    char full[8192]; /* __file__ is absolute, as Python's; sys.argv[0] is not */
+    if (absolute(path, full, sizeof full))
+        path = full;
+    Value ns = add_script_path(vm, path) == OURO_OK ? ou_main_dict(vm) : V_NULL, file = V_NULL, v = V_NULL;
     if (ns != V_NULL) {
         file = ou_str_decode(vm, path, strlen(path), "utf-8", "surrogateescape");
         if (file != V_NULL && ou_dict_set_c(vm, as_dict(ns), "__file__", file) && ou_dict_set_c(vm, as_dict(ns), "__cached__", V_NONE))
-            v = run_code(vm, src, n, path, "exec");
+            v = run_code(vm, src, n, path, "exec", COMPILE_FROM_FILE);
         xrelease(vm, file);
     }
     ou_free(&vm->heap, src, cap);
@@ -157,25 +217,7 @@ ouro_rc ouro_run_file(ouro_vm *vm, const char *path, ouro_val *out)
     return give_main(vm, out);
 }
 
-ouro_rc ouro_run_module(ouro_vm *vm, const char *dotted, ouro_val *out)
-{
-    Value file = V_NULL, code = ou_import_find_main(vm, dotted, &file);
-    if (code == V_NULL)
-        return ou_api_rc(vm, false);
-    Value ns = ou_main_dict(vm), v = V_NULL;
-    if (ns != V_NULL && ou_dict_set_c(vm, as_dict(ns), "__file__", file == V_NULL ? V_NONE : file)) {
-        Value argv = ou_dict_get_str(vm, vm->sysdict, name_of(vm, N_argv));
-        if (argv != V_NULL && is_exact(argv, T_LIST) && as_list(argv)->n && file != V_NULL)
-            ou_setitem(vm, argv, v_smallint(0), file);
-        v = ou_exec(vm, as_code(code), as_dict(ns), V_NULL, NULL);
-    }
-    release(vm, code);
-    xrelease(vm, file);
-    if (v == V_NULL)
-        return ou_api_rc(vm, false);
-    release(vm, v);
-    return give_main(vm, out);
-}
+ouro_rc ouro_run_module(ouro_vm *vm, const char *dotted, ouro_val *out) { return run_main_module(vm, dotted, V_NONE, out); }
 
 ouro_rc ouro_import(ouro_vm *vm, const char *name, ouro_val *out) { return ou_api_give(vm, ou_import_module(vm, name), out); }
 
@@ -247,9 +289,12 @@ ouro_rc ouro_disassemble(ouro_vm *vm, const char *src, size_t n, const char *nam
 
 /* ---- the end of a program ---- */
 
-static void write_err(VM *vm, Value text)
+/* sys.stderr None: shows nothing, except what exit(text) says. */
+static void write_err(VM *vm, Value text, bool always)
 {
     Value err = ou_dict_get_str(vm, vm->sysdict, name_of(vm, N_stderr));
+    if (err == V_NONE && !always)
+        return;
     if (err != V_NULL && err != V_NONE) {
         Value v = ou_call_method(vm, err, name_of(vm, N_write), &text, 1, NULL);
         if (v != V_NULL)
@@ -277,9 +322,20 @@ static int exit_status(VM *vm, Value exc)
     Value line = ou_str_format(vm, "%U\n", s);
     release(vm, s);
     if (line != V_NULL)
-        write_err(vm, line);
+        write_err(vm, line, true);
     xrelease(vm, line);
     return 1;
+}
+
+static void show(VM *vm, const char *before, Value exc)
+{
+    Value text = ou_exc_format(vm, exc, true);
+    Value all = text == V_NULL ? V_NULL : ou_str_format(vm, "%s%U", before, text);
+    if (all != V_NULL)
+        write_err(vm, all, false);
+    xrelease(vm, text);
+    xrelease(vm, all);
+    ou_exc_clear(vm);
 }
 
 int ouro_report(ouro_vm *vm)
@@ -300,20 +356,23 @@ int ouro_report(ouro_vm *vm)
         if (ou_is_a(vm, exc, E_KEYBOARD_INTERRUPT))
             status = 130;
         Value hook = ou_dict_get_str(vm, vm->sysdict, name_of(vm, N_excepthook)), v = V_NULL;
-        if (hook != V_NULL && hook != V_NONE)
+        if (hook == V_NULL) {
+            ou_exc_clear(vm);
+            show(vm, "sys.excepthook is missing\n", exc);
+        } else {
+            retain(hook);
             v = ou_call3(vm, hook, v_of(ou_type_of(vm, exc)), exc, as_exc(exc)->traceback);
-        if (v == V_NULL) {
-            if (vm->exc != V_NULL && ou_exc_matches(vm, E_SYSTEM_EXIT)) {
-                Value again = ou_exc_take(vm);
+            release(vm, hook);
+        }
+        if (vm->exc != V_NULL) {
+            Value again = ou_exc_take(vm);
+            if (ou_is_a(vm, again, E_SYSTEM_EXIT)) {
                 status = exit_status(vm, again);
-                release(vm, again);
             } else {
-                ou_exc_clear(vm);
-                Value text = ou_exc_format(vm, exc, true);
-                if (text != V_NULL)
-                    write_err(vm, text);
-                xrelease(vm, text);
+                show(vm, "Error in sys.excepthook:\n", again);
+                show(vm, "\nOriginal exception was:\n", exc);
             }
+            release(vm, again);
         }
         xrelease(vm, v);
     }

@@ -28,6 +28,9 @@ ouro_vm *ouro_open(const ouro_config *cfg)
         return NULL;
     vm->write = cfg->write;
     vm->write_ud = cfg->ud;
+    vm->optimize = (uint8_t)(cfg->optimize < 0 ? 0 : cfg->optimize > 2 ? 2 : cfg->optimize);
+    vm->safe_path = cfg->safe_path;
+    vm->dev_mode = cfg->dev_mode;
     if (cfg->limits.max_depth)
         vm->recursion_limit = cfg->limits.max_depth;
     if (!ou_threads_boot(vm) || !ou_api_boot(vm, cfg->ud)) {

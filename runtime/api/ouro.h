@@ -66,6 +66,9 @@ typedef struct ouro_config {
     uint32_t caps;       /* OURO_CAP_* */
     ouro_limits limits;
     uint32_t hash_seed;  /* of str hashes; 0: chosen at random */
+    int optimize;        /* 1: asserts are left out, __debug__ is False; 2: docstrings, too */
+    bool safe_path;      /* sys.path gets no folder of the script, nor "" */
+    bool dev_mode;       /* sys.flags.dev_mode: asyncio's debug mode, all warnings */
 } ouro_config;
 
 OURO_API void ouro_config_init(ouro_config *cfg);

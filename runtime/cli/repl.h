@@ -1,9 +1,12 @@
-/* The prompt. May be included by runtime/cli only. */
-#ifndef OU_REPL_H
-#define OU_REPL_H
+/* The prompt of the command line. For main.c only. */
+#ifndef OU_CLI_REPL_H
+#define OU_CLI_REPL_H
+
+#include <stdbool.h>
 
 #include "runtime/api/ouro.h"
 
-int repl_run(ouro_vm *vm); /* reads standard input to its end; the exit status */
+int repl_run(ouro_vm *vm, bool greet);        /* reads and runs until the end of input; the exit status */
+void repl_show(ouro_vm *vm, ouro_val exc);    /* an exception that does not end the program; sys.last_exc and its kin */
 
 #endif

@@ -71,8 +71,9 @@ bool ou_errors_boot(VM *vm); /* makes the exception types and vm->memory_error; 
 Value ou_exc_format(VM *vm, Value exc, bool chain); /* chain false: without causes and carets, as sys.unraisablehook has it */
 /* The near miss of a keyword argument among names[from..to): borrowed, NULL: none. */
 Str *ou_suggest_tuple(VM *vm, Str *wrong, Tuple *names, unsigned from, unsigned to);
-/* Source text of what is compiled from no file ("<string>" of -c, REPL inputs), so that tracebacks can show its lines. */
+/* Source text of what is compiled from no file ("<string>" of -c; by_object: an input of a prompt, which shares its name with
+ * others), so that tracebacks can show its lines. */
 Value ou_source_line(VM *vm, Value filename, int64_t lineno); /* without the white space around; V_NONE: not known */
-bool ou_source_remember(VM *vm, Value filename, const char *src, size_t n);
+bool ou_source_remember(VM *vm, Value filename, const char *src, size_t n, bool by_object);
 
 #endif

@@ -38,7 +38,7 @@ static Value raise_not_found(VM *vm, Value name)
 
 /* ---- loading --------------------------------------------------------------------------------------------------------------------- */
 
-static bool fill_namespace(VM *vm, Dict *ns, Str *name, const Found *f, Value spec, Value filename)
+bool ou_import_fill(VM *vm, Dict *ns, Str *name, const Found *f, Value spec, Value filename)
 {
     bool ok = ou_dict_set_str(vm, ns, name_of(vm, N_DU_name), v_of(name)) &&
               (ou_dict_get_str(vm, ns, name_of(vm, N_DU_doc)) != V_NULL || ou_dict_set_str(vm, ns, name_of(vm, N_DU_doc), V_NONE)) &&
@@ -52,13 +52,13 @@ static bool fill_namespace(VM *vm, Dict *ns, Str *name, const Found *f, Value sp
     if (ok && f->is_package)
         ok = ou_dict_set_str(vm, ns, name_of(vm, N_DU_path), as_spec(spec)->locations);
     if (ok && f->kind == FOUND_FILE)
-        ok = ou_dict_set_str(vm, ns, name_of(vm, N_DU_file), filename);
+        ok = ou_dict_set_str(vm, ns, name_of(vm, N_DU_file), filename) && ou_dict_set_str(vm, ns, name_of(vm, N_DU_cached), V_NONE);
     if (ok && vm->builtins && f->kind != FOUND_NATIVE)
         ok = ou_dict_set_str(vm, ns, name_of(vm, N_DU_builtins), v_of(vm->builtins));
     return ok;
 }
 
-static Value spec_of_found(VM *vm, Str *name, const Found *f)
+Value ou_spec_of_found(VM *vm, Str *name, const Found *f)
 {
     Value origin = f->kind == FOUND_FILE     ? retain(f->filename)
                    : f->kind == FOUND_NATIVE ? ou_str_c(vm, "built-in")
@@ -68,8 +68,10 @@ static Value spec_of_found(VM *vm, Str *name, const Found *f)
         return V_NULL;
     Value spec = ou_spec_new(vm, v_of(name), origin, f->locations, V_NONE);
     release(vm, origin);
-    if (spec != V_NULL)
+    if (spec != V_NULL) {
         as_spec(spec)->has_location = f->kind == FOUND_FILE;
+        as_spec(spec)->found = true;
+    }
     return spec;
 }
 
@@ -92,12 +94,12 @@ static void forget_module(VM *vm, Str *name)
 
 static Value load(VM *vm, Str *name, const Found *f)
 {
-    Value spec = spec_of_found(vm, name, f), module = V_NULL, filename = V_NULL, code = V_NULL, result = V_NULL;
+    Value spec = ou_spec_of_found(vm, name, f), module = V_NULL, filename = V_NULL, code = V_NULL, result = V_NULL;
     if (spec == V_NULL)
         return V_NULL;
     if (f->kind == FOUND_NATIVE) {
         module = ou_native_module_make(vm, f->index);
-        if (module != V_NULL && fill_namespace(vm, ((Module *)v_obj(module))->dict, name, f, spec, V_NONE) &&
+        if (module != V_NULL && ou_import_fill(vm, ((Module *)v_obj(module))->dict, name, f, spec, V_NONE) &&
             ou_dict_set(vm, vm->modules, v_of(name), module))
             result = retain(module);
         goto done;
@@ -107,7 +109,7 @@ static Value load(VM *vm, Str *name, const Found *f)
     if (filename == V_NULL || module == V_NULL)
         goto done;
     Dict *ns = ((Module *)v_obj(module))->dict;
-    if (!fill_namespace(vm, ns, name, f, spec, filename) || !ou_dict_set(vm, vm->modules, v_of(name), module))
+    if (!ou_import_fill(vm, ns, name, f, spec, filename) || !ou_dict_set(vm, vm->modules, v_of(name), module))
         goto done;
     if (f->kind != FOUND_NAMESPACE) {
         as_spec(spec)->initializing = true;
@@ -426,9 +428,9 @@ Value ou_import_reload(VM *vm, Value module)
         } else if (f.kind == FOUND_NATIVE || f.kind == FOUND_NAMESPACE) {
             result = retain(module);
         } else {
-            Value spec = spec_of_found(vm, as_str(name), &f), code = V_NULL;
+            Value spec = ou_spec_of_found(vm, as_str(name), &f), code = V_NULL;
             Value file = f.kind == FOUND_FROZEN ? ou_str_format(vm, "<frozen %U>", name) : retain(f.filename);
-            if (spec != V_NULL && file != V_NULL && fill_namespace(vm, ns, as_str(name), &f, spec, file) &&
+            if (spec != V_NULL && file != V_NULL && ou_import_fill(vm, ns, as_str(name), &f, spec, file) &&
                 (code = ou_compile_found(vm, &f, file)) != V_NULL) {
                 Value r = ou_exec(vm, as_code(code), ns, V_NULL, NULL);
                 if (r != V_NULL)
@@ -454,68 +456,12 @@ bool ou_import_adopt(VM *vm, const char *dotted)
     bool ok = false;
     if (m != V_NULL && is_exact(m, T_MODULE)) {
         Found f = {FOUND_NATIVE, -1, false, V_NONE, V_NONE};
-        spec = spec_of_found(vm, as_str(name), &f);
-        ok = spec != V_NULL && fill_namespace(vm, ((Module *)v_obj(m))->dict, as_str(name), &f, spec, V_NONE);
+        spec = ou_spec_of_found(vm, as_str(name), &f);
+        ok = spec != V_NULL && ou_import_fill(vm, ((Module *)v_obj(m))->dict, as_str(name), &f, spec, V_NONE);
     }
     xrelease(vm, spec);
     xrelease(vm, name);
     return ok;
-}
-
-Value ou_import_find_spec(VM *vm, Str *name, Value path)
-{
-    Found f;
-    if (!ou_find_module(vm, name, path, &f))
-        return V_NULL;
-    Value spec = f.kind == FOUND_NOTHING ? V_NONE : spec_of_found(vm, name, &f);
-    ou_found_done(vm, &f);
-    return spec;
-}
-
-Value ou_import_find_main(VM *vm, const char *dotted, Value *filename)
-{
-    Value name = ou_str_c(vm, dotted), code = V_NULL, parent = V_NULL, path = V_NONE;
-    if (name == V_NULL)
-        return V_NULL;
-    for (int round = 0; round < 2; round++) {
-        const char *dot = strrchr(as_str(name)->data, '.');
-        if (dot && !import_parent(vm, as_str(name), (size_t)(dot - as_str(name)->data), &parent, &path))
-            break;
-        Found f;
-        bool ok = ou_find_module(vm, as_str(name), path, &f);
-        xrelease(vm, parent);
-        release(vm, path);
-        parent = V_NULL;
-        path = V_NONE;
-        if (!ok)
-            break;
-        if (f.is_package && round == 0) {
-            Value sub = ou_str_format(vm, "%U.__main__", name);
-            ou_found_done(vm, &f);
-            release(vm, name);
-            name = sub;
-            if (name == V_NULL)
-                return V_NULL;
-            continue;
-        }
-        if (f.kind == FOUND_FILE || f.kind == FOUND_FROZEN) {
-            *filename = f.kind == FOUND_FILE ? retain(f.filename) : ou_str_format(vm, "<frozen %U>", name);
-            if (*filename != V_NULL)
-                code = ou_compile_found(vm, &f, *filename);
-            if (code == V_NULL)
-                xrelease(vm, *filename);
-        } else if (f.kind == FOUND_NATIVE) {
-            ou_raise(vm, E_IMPORT, "No code object available for %U", name);
-        } else if (round == 1) {
-            ou_raise(vm, E_IMPORT, "No module named %U; '%s' is a package and cannot be directly executed", name, dotted);
-        } else {
-            ou_raise(vm, E_IMPORT, "No module named %U", name);
-        }
-        ou_found_done(vm, &f);
-        break;
-    }
-    release(vm, name);
-    return code;
 }
 
 bool ou_import_boot(VM *vm)

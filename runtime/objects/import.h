@@ -22,15 +22,19 @@ Value ou_import_reload(VM *vm, Value module); /* importlib.reload: the module as
 Value ou_import_find_spec(VM *vm, Str *name, Value path);
 /* Source text of a frozen module's code object ("<frozen NAME>"), for tracebacks; NULL: no such module. */
 const char *ou_frozen_source(const char *name, size_t n, size_t *len);
-Value ou_import_find_main(VM *vm, const char *dotted, Value *filename); /* `-m`: its Code; *filename owned str */
+/* `-m`: finds the module, or the __main__ of a package, fills ns as the namespace of __main__ and gives its Code; *filename (owned
+ * str) is where it came from. In `folder` (a list; V_NONE: sys.path) it is the __main__ of a folder that is run like a script.
+ * What cannot be found or run is an ImportError without a traceback. */
+Value ou_import_main(VM *vm, const char *dotted, Value folder, Dict *ns, Value *filename);
 bool ou_import_adopt(VM *vm, const char *dotted); /* gives a module made at boot its __spec__ */
 bool ou_import_boot(VM *vm);  /* sys.modules and the path from OUROPATH; before the first import */
 
 /* What __spec__ is. `initializing` while the module's body runs: an attribute missing then is probably a circular import. */
 typedef struct ModuleSpec {
     Obj h;
-    Value name, origin, locations, loader, cached; /* owned; V_NONE: none; locations: list */
+    Value name, origin, locations, loader_given, cached; /* owned; V_NONE: none; locations: list */
     bool initializing, has_location;
+    bool found; /* by the importer: its loader is made when somebody asks */
 } ModuleSpec;
 ModuleSpec *ou_module_spec(VM *vm, Dict *ns); /* borrowed; NULL: the module has none of ours */
 extern const TypeDef ou_module_spec_def;

@@ -71,8 +71,14 @@ static Value path_str(VM *vm, const char *p)
 static bool find_in_folder(VM *vm, const char *folder, const char *tail, Found *f, Value namespaces)
 {
     static const char *const forms[] = {"/__init__.script", "/__init__.py", ".script", ".py"};
-    char buf[4096];
-    int n = snprintf(buf, sizeof buf, "%s%s%s", folder, *folder && folder[strlen(folder) - 1] != '/' ? "/" : "", tail);
+    char buf[4096], here[4096] = "";
+    bool relative = folder[0] != '/'; /* a path that a module shows is absolute */
+    if (relative && !getcwd(here, sizeof here))
+        return true;
+    if (!strcmp(folder, "."))
+        folder = "";
+    int n = snprintf(buf, sizeof buf, "%s%s%s%s%s", strcmp(here, "/") ? here : "", relative && *folder ? "/" : "", folder,
+                     *folder && folder[strlen(folder) - 1] == '/' ? "" : "/", tail);
     if (n < 0 || n + 20 > (int)sizeof buf)
         return true;
     bool dir = is_dir(buf);

@@ -27,6 +27,9 @@ Value ou_compile_found(VM *vm, const Found *f, Value filename); /* its Code */
 /* ImportError with its fields; takes msg. The fields are borrowed and may be V_NULL. */
 Value ou_raise_import(VM *vm, TypeId err, Value msg, Value name, Value path, Value name_from);
 Value ou_import_absolute(VM *vm, Str *name); /* the module itself, owned */
+Value ou_spec_of_found(VM *vm, Str *name, const Found *f);
+/* What a module's namespace holds before its body runs. */
+bool ou_import_fill(VM *vm, Dict *ns, Str *name, const Found *f, Value spec, Value filename);
 /* Imports the submodules that `from module import a, b` names; nested: the list is the module's __all__. */
 bool ou_import_from_list(VM *vm, Value module, Value fromlist, bool nested);
 

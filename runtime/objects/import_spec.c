@@ -6,6 +6,7 @@
 #include "runtime/objects/gc.h"
 #include "runtime/objects/state.h"
 #include "runtime/objects/str.h"
+#include "vm/call.h"
 
 static void spec_dealloc(VM *vm, Obj *o)
 {
@@ -13,7 +14,7 @@ static void spec_dealloc(VM *vm, Obj *o)
     xrelease(vm, s->name);
     xrelease(vm, s->origin);
     xrelease(vm, s->locations);
-    xrelease(vm, s->loader);
+    xrelease(vm, s->loader_given);
     xrelease(vm, s->cached);
     ou_finish_dealloc(vm, o, 0);
 }
@@ -22,13 +23,13 @@ static void spec_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
 {
     ModuleSpec *s = (ModuleSpec *)o;
     ou_visit(vm, s->locations, visit, arg);
-    ou_visit(vm, s->loader, visit, arg);
+    ou_visit(vm, s->loader_given, visit, arg);
 }
 
 static void spec_clear(VM *vm, Obj *o)
 {
     set_owned(vm, &((ModuleSpec *)o)->locations, V_NONE);
-    set_owned(vm, &((ModuleSpec *)o)->loader, V_NONE);
+    set_owned(vm, &((ModuleSpec *)o)->loader_given, V_NONE);
 }
 
 Value ou_spec_new(VM *vm, Value name, Value origin, Value locations, Value loader)
@@ -39,7 +40,7 @@ Value ou_spec_new(VM *vm, Value name, Value origin, Value locations, Value loade
     s->name = retain(name);
     s->origin = retain(origin);
     s->locations = retain(locations);
-    s->loader = retain(loader);
+    s->loader_given = retain(loader);
     s->cached = V_NONE;
     return v_of(s);
 }
@@ -61,6 +62,29 @@ static Value spec_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
     return s;
 }
 
+static bool spec_set_loader(VM *vm, Value self, Value v)
+{
+    as_spec(self)->found = false;
+    set_owned(vm, &as_spec(self)->loader_given, v == V_NULL ? V_NONE : retain(v));
+    return true;
+}
+
+/* The modules that the importer itself has found have loaders only when somebody asks. */
+static Value spec_get_loader(VM *vm, Value self)
+{
+    ModuleSpec *s = as_spec(self);
+    if (s->loader_given == V_NONE && s->found && !vm->finalizing) {
+        s->found = false; /* importing importlib asks again */
+        Value f = ou_import_attr(vm, "importlib.util", "_loader_of"), loader = f == V_NULL ? V_NULL : ou_call1(vm, f, self);
+        s->found = true;
+        xrelease(vm, f);
+        if (loader == V_NULL)
+            return V_NULL;
+        set_owned(vm, &s->loader_given, loader);
+    }
+    return retain(s->loader_given);
+}
+
 static Value spec_repr(VM *vm, Value self)
 {
     ModuleSpec *s = as_spec(self);
@@ -69,7 +93,10 @@ static Value spec_repr(VM *vm, Value self)
     ou_sb_puts(&b, "ModuleSpec(name=");
     ou_sb_repr(&b, s->name);
     ou_sb_puts(&b, ", loader=");
-    ou_sb_repr(&b, s->loader);
+    Value loader = spec_get_loader(vm, self);
+    if (loader != V_NULL)
+        ou_sb_repr(&b, loader);
+    xrelease(vm, loader);
     if (s->origin != V_NONE) {
         ou_sb_puts(&b, ", origin=");
         ou_sb_repr(&b, s->origin);
@@ -100,7 +127,6 @@ static Value spec_repr(VM *vm, Value self)
 SPEC_FIELD(name)
 SPEC_FIELD(origin)
 SPEC_FIELD(locations)
-SPEC_FIELD(loader)
 SPEC_FIELD(cached)
 
 Value ou_spec_parent(VM *vm, Value self)

@@ -94,6 +94,8 @@ struct ouro_vm {
     bool finalizing;
     bool debug;             /* origin tracking */
     bool dev_mode;
+    bool safe_path;         /* no folder of the script, no "" on sys.path */
+    uint8_t optimize;       /* 1: no asserts, __debug__ is False; 2: no docstrings either */
     int int_max_str_digits;
     Value interrupt_exc;
     uint64_t objects_alive; /* counted in debug and leak-check builds and always cheap: ou_new/ou_free_object */

@@ -16,7 +16,10 @@
 
 /* ---- source text ---------------------------------------------------------------------------------------------------------- */
 
-bool ou_source_remember(VM *vm, Value filename, const char *src, size_t n)
+/* Inputs of a prompt share one name: each is known by its own str object. */
+static Value object_key(const Str *s) { return v_smallint((int64_t)((uintptr_t)s >> 4)); }
+
+bool ou_source_remember(VM *vm, Value filename, const char *src, size_t n, bool by_object)
 {
     if (vm->source_cache == V_NULL && (vm->source_cache = ou_dict_new(vm)) == V_NULL)
         return false;
@@ -24,8 +27,14 @@ bool ou_source_remember(VM *vm, Value filename, const char *src, size_t n)
     Value text = ou_str_from_bytes(vm, src, n, &valid);
     if (text == V_NULL)
         return !valid && vm->exc == V_NULL; /* not UTF-8: there will be no source lines */
-    bool ok = ou_dict_set(vm, as_dict(vm->source_cache), filename, text);
-    release(vm, text);
+    Value entry = text;
+    if (by_object) { /* the name stays, or another would get its address */
+        Value both[2] = {text, retain(filename)};
+        entry = ou_tuple_take(vm, both, 2);
+    }
+    bool ok = entry != V_NULL &&
+              ou_dict_set(vm, as_dict(vm->source_cache), by_object ? object_key(as_str(filename)) : filename, entry);
+    xrelease(vm, entry);
     return ok;
 }
 
@@ -55,7 +64,8 @@ static SourceFile *source_of(TbPrinter *t, Str *name)
 {
     VM *vm = t->vm;
     for (int i = 0; i < SOURCE_FILES; i++) {
-        if (t->files[i].name != V_NULL && ou_str_equal(as_str(t->files[i].name), name))
+        if (t->files[i].name == v_of(name) ||
+            (t->files[i].name != V_NULL && name->data[0] != '<' && ou_str_equal(as_str(t->files[i].name), name)))
             return &t->files[i];
     }
     SourceFile *f = &t->files[t->next_file++ % SOURCE_FILES];
@@ -64,7 +74,11 @@ static SourceFile *source_of(TbPrinter *t, Str *name)
     if (f->cap)
         ou_free(&vm->heap, (char *)(uintptr_t)f->p, f->cap);
     *f = (SourceFile){.name = retain(v_of(name)), .own = V_NULL};
-    Value text = vm->source_cache != V_NULL ? ou_dict_get(vm, as_dict(vm->source_cache), v_of(name)) : V_NULL;
+    Value text = vm->source_cache != V_NULL ? ou_dict_get(vm, as_dict(vm->source_cache), object_key(name)) : V_NULL;
+    if (text != V_NULL)
+        text = as_tuple(text)->items[0];
+    else if (vm->source_cache != V_NULL)
+        text = ou_dict_get(vm, as_dict(vm->source_cache), v_of(name));
     size_t len = name->size;
     if (text != V_NULL && is_str(text)) {
         f->own = retain(text);

@@ -87,25 +87,39 @@ static Value spec_attr(VM *vm, Value spec, const char *name) {
     return v == V_NULL && missing ? V_NONE : v;
 }
 
-static Value repr_by_spec(VM *vm, Value spec) {
-    static const char *const fields[] = {"name", "origin", "loader", "has_location", "submodule_search_locations"};
-    Value f[5] = {V_NULL, V_NULL, V_NULL, V_NULL, V_NULL}, r = V_NULL, unnamed = ou_str_c(vm, "?");
-    bool ok = unnamed != V_NULL;
-    for (int i = 0; ok && i < 5; i++) ok = (f[i] = spec_attr(vm, spec, fields[i])) != V_NULL;
-    Value name = !ok || f[0] != V_NONE ? f[0] : unnamed;
-    int located = ok ? ou_truth(vm, f[3]) : -1;
-    if (located < 0)
-        ;
-    else if (f[1] != V_NONE)
-        r = ou_str_format(vm, located ? "<module %R from %R>" : "<module %R (%S)>", name, f[1]);
-    else if (f[2] != V_NONE)
-        r = ou_str_format(vm, "<module %R (%R)>", name, f[2]);
-    else if (f[4] != V_NONE)
-        r = ou_str_format(vm, "<module %R (namespace) from %R>", name, f[4]);
-    else
+/* No origin: a namespace package, or what a loader of a script has made. */
+static Value repr_by_loader(VM *vm, Value spec, Value name) {
+    Value loader = spec_attr(vm, spec, "loader"), r = V_NULL, path = V_NULL;
+    if (loader == V_NULL) return V_NULL;
+    if (strcmp(ou_type_name(vm, loader), "NamespaceLoader") == 0) {
+        path = spec_attr(vm, loader, "_path");
+        Value list = path == V_NULL ? V_NULL : ou_list_from(vm, path);
+        if (list != V_NULL) r = ou_str_format(vm, "<module %R (namespace) from %R>", name, list);
+        xrelease(vm, list);
+    } else if (loader != V_NONE) {
+        r = ou_str_format(vm, "<module %R (%R)>", name, loader);
+    } else {
         r = ou_str_format(vm, "<module %R>", name);
-    for (int i = 0; i < 5; i++) xrelease(vm, f[i]);
-    xrelease(vm, unnamed);
+    }
+    xrelease(vm, path);
+    release(vm, loader);
+    return r;
+}
+
+static Value repr_by_spec(VM *vm, Value spec) {
+    Value name = spec_attr(vm, spec, "name"), origin = V_NULL, r = V_NULL;
+    if (name == V_NONE) name = ou_str_c(vm, "?");
+    if (name != V_NULL && (origin = spec_attr(vm, spec, "origin")) == V_NONE) {
+        r = repr_by_loader(vm, spec, name);
+    } else if (origin != V_NULL) {
+        Value located = spec_attr(vm, spec, "has_location");
+        int truth = located == V_NULL ? -1 : ou_truth(vm, located);
+        if (truth >= 0)
+            r = ou_str_format(vm, truth ? "<module %R from %R>" : "<module %R (%S)>", name, origin);
+        xrelease(vm, located);
+    }
+    xrelease(vm, name);
+    xrelease(vm, origin);
     return r;
 }
 
