@@ -11,7 +11,7 @@ Value ou_fspath(VM *vm, Value v)
     if (ou_is_a(vm, v, T_STR) || ou_is_a(vm, v, T_BYTES))
         return retain(v);
     Value f = ou_lookup_special(vm, v, name_of(vm, N_DU_fspath));
-    if (f == V_NULL)
+    if (f == V_NULL || f == V_NONE)
         return vm->exc != V_NULL ? V_NULL : ou_raise(vm, E_TYPE, "expected str, bytes or os.PathLike object, not %T", v);
     Value r = ou_call0(vm, f);
     release(vm, f);

@@ -106,14 +106,15 @@ static Value gc_is_finalized(VM *vm, const Value *args, int n)
     return v_bool(has_head(vm, args[0]) && (gc_head(v_obj(args[0]))->prev & GC_FINALIZED));
 }
 
-/* All tracked objects but the list itself. The list grows while the chain is walked, hence the two passes. */
-static Value tracked(VM *vm)
+/* All tracked objects but the list itself; of the young or of the old ones with first and last 0 or 1. The list grows while
+ * the chain is walked, hence the two passes. */
+static Value tracked(VM *vm, int first, int last)
 {
     Value list = ou_list_new(vm, vm->gc.young_count + vm->gc.old_count + 16);
     if (list == V_NULL)
         return V_NULL;
     GcHead *heads[2] = {&vm->gc.young, &vm->gc.old};
-    for (int i = 0; i < 2; i++) {
+    for (int i = first; i <= last; i++) {
         for (GcHead *g = heads[i]->next; g && g != heads[i]; g = g->next) {
             if (gc_obj(g) != v_obj(list) && gc_obj(g)->refs && !ou_list_append(vm, as_list(list), v_of(gc_obj(g)))) {
                 release(vm, list);
@@ -126,9 +127,17 @@ static Value tracked(VM *vm)
 
 static Value gc_get_objects(VM *vm, const Value *args, int n)
 {
-    (void)args;
     (void)n;
-    return tracked(vm);
+    int64_t generation;
+    if (args[0] == V_NULL || args[0] == V_NONE)
+        return tracked(vm, 0, 1);
+    if (!ou_index_i64(vm, args[0], &generation))
+        return V_NULL;
+    if (generation < 0)
+        return ou_raise(vm, E_VALUE, "generation parameter cannot be negative");
+    if (generation > 2)
+        return ou_raise(vm, E_VALUE, "generation parameter must be less than the number of available generations (3)");
+    return generation == 1 ? ou_list_new(vm, 0) : tracked(vm, generation == 2, generation == 2); /* there are two */
 }
 
 static bool collect_referent(VM *vm, Obj *o, void *arg) { return ou_list_append(vm, arg, v_of(o)); }
@@ -165,7 +174,7 @@ static bool match_referent(VM *vm, Obj *o, void *arg)
 static Value gc_get_referrers(VM *vm, const Value *args, int n)
 {
     (void)n;
-    Value all = tracked(vm), list = all == V_NULL ? V_NULL : ou_list_new(vm, 0);
+    Value all = tracked(vm, 0, 1), list = all == V_NULL ? V_NULL : ou_list_new(vm, 0);
     for (uint32_t i = 0; list != V_NULL && i < as_list(all)->n; i++) {
         Value v = as_list(all)->items[i];
         Type *type = ou_type_of(vm, v);

@@ -322,7 +322,67 @@ static Value bytesio_truncate(VM *vm, const Value *args, int n)
     return ou_int(vm, size);
 }
 
+/* ---- copying and pickling: (value, newline of a StringIO, position, attributes or None) */
+
+static Value state_of(VM *vm, Value self, Value value, bool text, const char *newline)
+{
+    Value parts[4] = {value};
+    int n = 1;
+    if (value != V_NULL && text)
+        parts[n++] = newline ? ou_str_c(vm, newline) : V_NONE;
+    parts[n++] = ou_int(vm, self_of(self)->pos);
+    Value attrs = value == V_NULL ? V_NULL : ou_getattr(vm, self, name_of(vm, N_DU_dict));
+    parts[n++] = attrs != V_NULL && ou_is_a(vm, attrs, T_DICT) && as_dict(attrs)->n ? ou_dict_copy(vm, as_dict(attrs)) : V_NONE;
+    xrelease(vm, attrs);
+    bool ok = vm->exc == V_NULL;
+    if (ok)
+        return ou_tuple_take(vm, parts, (size_t)n);
+    for (int i = 0; i < n; i++)
+        xrelease(vm, parts[i]);
+    return V_NULL;
+}
+
+/* After the value was set. */
+static Value take_state(VM *vm, Value self, Value pos, Value attrs, const char *nth)
+{
+    int64_t at;
+    if (!ou_index_i64(vm, pos, &at))
+        return V_NULL;
+    if (at < 0)
+        return ou_raise(vm, E_VALUE, "position value cannot be negative");
+    self_of(self)->pos = at;
+    if (attrs == V_NONE)
+        return V_NONE;
+    if (!ou_is_a(vm, attrs, T_DICT))
+        return ou_raise(vm, E_TYPE, "%s item of state should be a dict, got a %.200T", nth, attrs);
+    Value own = ou_getattr(vm, self, name_of(vm, N_DU_dict));
+    bool ok = own != V_NULL && ou_is_a(vm, own, T_DICT) && ou_dict_merge(vm, as_dict(own), attrs, true);
+    xrelease(vm, own);
+    return ok ? V_NONE : V_NULL;
+}
+
+static Tuple *state_tuple(VM *vm, Value self, Value state, uint32_t n)
+{
+    if (ou_is_a(vm, state, T_TUPLE) && as_tuple(state)->n >= n)
+        return as_tuple(state);
+    ou_raise(vm, E_TYPE, "%.200T.__setstate__ argument should be %d-tuple, got %.200T", self, (int)n, state);
+    return NULL;
+}
+
+static Value bytesio_getstate(VM *vm, const Value *args, int n) { return state_of(vm, args[0], bytesio_getvalue(vm, args, n), false, NULL); }
+
+static Value bytesio_setstate(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Tuple *t = state_tuple(vm, args[0], args[1], 3);
+    if (!t || bytesio_init(vm, args[0], t->items, 1, NULL) < 0)
+        return V_NULL;
+    return take_state(vm, args[0], t->items[1], t->items[2], "third");
+}
+
 static const NativeDef bytesio_methods[] = {
+    {"__getstate__()", bytesio_getstate, NULL, 0},
+    {"__setstate__(state, /)", bytesio_setstate, NULL, 0},
     {"read(size=-1, /)", bytesio_read, NULL, 0},
     {"read1(size=-1, /)", bytesio_read, NULL, 0},
     {"readline(size=-1, /)", bytesio_readline, NULL, 0},
@@ -570,10 +630,41 @@ static Value stringio_truncate(VM *vm, const Value *args, int n)
     return ou_int(vm, size);
 }
 
+static Value stringio_getstate(VM *vm, const Value *args, int n)
+{
+    uint8_t nl = self_of(args[0])->newline;
+    return state_of(vm, args[0], stringio_getvalue(vm, args, n), true,
+                    nl == NL_CR      ? "\r"
+                    : nl == NL_CRLF  ? "\r\n"
+                    : nl == NL_EMPTY ? ""
+                    : nl == NL_LF    ? "\n"
+                                     : NULL);
+}
+
+static Value stringio_setstate(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Tuple *t = state_tuple(vm, args[0], args[1], 4);
+    if (!t)
+        return V_NULL;
+    Value start[2] = {vm->empty_str, t->items[1]};
+    MemFile *f = self_of(args[0]);
+    if (stringio_init(vm, args[0], start, 2, NULL) < 0)
+        return V_NULL;
+    if (!ou_is_a(vm, t->items[0], T_STR))
+        return ou_raise(vm, E_TYPE, "initial_value must be str or None, not %T", t->items[0]);
+    Str *s = as_str(t->items[0]); /* its newlines were translated when it came in the first time */
+    if (s->size && !string_put(vm, f, s->data, s->size, s->length))
+        return V_NULL;
+    return take_state(vm, args[0], t->items[2], t->items[3], "fourth");
+}
+
 static Value stringio_none(VM *vm, Value self) { return check(vm, self_of(self), "") ? V_NONE : V_NULL; }
 static Value stringio_line_buffering(VM *vm, Value self) { return check(vm, self_of(self), "") ? V_FALSE : V_NULL; }
 
 static const NativeDef stringio_methods[] = {
+    {"__getstate__()", stringio_getstate, NULL, 0},
+    {"__setstate__(state, /)", stringio_setstate, NULL, 0},
     {"read(size=-1, /)", stringio_read, NULL, 0},
     {"readline(size=-1, /)", stringio_readline, NULL, 0},
     {"write(s, /)", stringio_write, NULL, 0},

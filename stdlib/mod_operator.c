@@ -85,7 +85,7 @@ static Value op_index(VM *vm, const Value *a, int n)
 static bool concatable(VM *vm, Value v)
 {
     Type *t = ou_type_of(vm, v);
-    if (t->slots.getitem && !(t->flags & TF_MAPPING)) return true;
+    if (t->slots.getitem && (t->flags & (TF_MAPPING | TF_HEAP)) != TF_MAPPING) return true;
     ou_raise(vm, E_TYPE, "'%T' object can't be concatenated", v);
     return false;
 }

@@ -5,7 +5,11 @@
 
 /* ---- exceptions ------------------------------------------------------------------------------------------------------------ */
 
-static Value handled(VM *vm) { return vm->handled != V_NULL && ou_is_exception(vm, vm->handled) ? vm->handled : V_NONE; }
+static Value handled(VM *vm)
+{
+    Value v = ou_exc_handled(vm);
+    return v != V_NULL && ou_is_exception(vm, v) ? v : V_NONE;
+}
 
 static Value sys_exc_info(VM *vm, const Value *args, int n)
 {

@@ -20,7 +20,16 @@ static Value types_coroutine(VM *vm, const Value *args, int n) {
     return retain(f);
 }
 
+static Value share_patterns(VM *vm, const Value *args, int n) {
+    (void)n;
+    if (!ou_is_a(vm, args[0], T_TYPE) || !ou_is_a(vm, args[1], T_TYPE))
+        return ou_raise(vm, E_TYPE, "share_patterns() arguments must be classes");
+    ou_type_share_patterns((Type *)v_obj(args[0]), (Type *)v_obj(args[1]));
+    return V_NONE;
+}
+
 static const NativeDef functions[] = {
+    {"_share_patterns(cls, subclass, /)", share_patterns, "Let a class match the patterns of another.", 0},
     {"coroutine(func, /)", types_coroutine, "Convert regular generator function to a coroutine.", 0},
     {0},
 };

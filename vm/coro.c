@@ -59,27 +59,24 @@ bool ou_gen_enter(VM *vm, Gen *root, Gen **inner)
     root->flags |= GEN_F_DRIVEN;
     Value own = root->handled;
     root->handled = vm->handled;
-    vm->handled = own != V_UNBOUND ? own : retain(root->handled);
+    vm->handled = own != V_UNBOUND ? own : V_NONE;
     return true;
 }
 
 void ou_gen_leave(VM *vm, Gen *root, bool finished)
 {
-    Value driver = root->handled;
+    Value own = vm->handled;
+    vm->handled = root->handled;
     vm->root = root->inner;
     root->inner = finished ? NULL : root;
     root->flags &= ~GEN_F_DRIVEN;
     root->up.ret_R = NULL;
-    if (finished || vm->handled == driver) {
-        Value own = vm->handled;
-        vm->handled = driver;
+    if (finished) {
         root->handled = V_UNBOUND;
-        if (finished)
-            root->state = GEN_CLOSED;
+        root->state = GEN_CLOSED;
         release(vm, own);
     } else {
-        root->handled = vm->handled;
-        vm->handled = driver;
+        root->handled = own != V_NONE ? own : V_UNBOUND;
     }
 }
 
@@ -162,7 +159,7 @@ GenResult ou_leaf_step(VM *vm, Value leaf, Value value, Value exc, Value *out)
                     return GEN_ERROR;
                 release(vm, v);
             } else if (!missing) {
-                return GEN_ERROR;
+                ou_unraisable(vm, NULL, leaf);
             }
             ou_raise_value(vm, exc);
             return GEN_ERROR;
@@ -188,6 +185,14 @@ GenResult ou_await_step(VM *vm, Value iterator, Value value, Value exc, Value *o
 }
 
 /* ---- driving from C ---- */
+
+/* throw(): the context is what the generator itself handles, not what its driver does. */
+static void raise_inside(VM *vm, Value exc)
+{
+    if (vm->handled != V_NONE && vm->handled != exc)
+        ou_exc_set_context(vm, exc, vm->handled);
+    ou_exc_restore(vm, retain(exc));
+}
 
 /* Resumes the root: with a value, or (exc not V_NULL) by raising exc at the innermost frame. */
 static GenResult drive_root(VM *vm, Gen *root, Value value, Value exc, Value *out)
@@ -224,7 +229,7 @@ static GenResult drive_root(VM *vm, Gen *root, Value value, Value exc, Value *ou
             if (exc == V_NULL)
                 R[INS_A(pc[-1])] = retain(value);
             else
-                ou_raise_value(vm, exc), raise = true;
+                raise_inside(vm, exc), raise = true;
         } else {
             Value leaf = *await_reg(f);
             switch (ou_leaf_step(vm, leaf, value, exc, &v)) {

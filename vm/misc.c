@@ -370,11 +370,12 @@ static bool super_attr(VM *vm, Value *R, const Ins *pc, Ins i)
 bool ou_do_raise(VM *vm, Value *R, Ins i)
 {
     if (C == 0) {
-        if (vm->handled == V_NONE) {
+        Value handled = ou_exc_handled(vm);
+        if (handled == V_NONE) {
             ou_raise(vm, E_RUNTIME, "No active exception to reraise");
             return false;
         }
-        ou_exc_restore(vm, retain(vm->handled));
+        ou_exc_restore(vm, retain(handled));
         return true;
     }
     Value exc = ou_exc_normalize(vm, R[A]);
@@ -587,24 +588,11 @@ done:
     return out;
 }
 
-/* Is v a sequence (or a mapping) for patterns? The flags of built-in types are inherited; a script class may also derive from,
- * or be registered with, the abstract classes of collections.abc. 1, 0, -1 raised. */
-static int match_collection(VM *vm, Value v, bool sequence)
+/* Is v a sequence (or a mapping) for patterns? Its class has inherited the flag or got it by registration with an abstract
+ * class of collections.abc. */
+static bool match_collection(VM *vm, Value v, bool sequence)
 {
-    Type *t = ou_type_of(vm, v);
-    uint32_t want = sequence ? TF_SEQUENCE : TF_MAPPING;
-    for (Type *b = t; b; b = b->base)
-        if (b->flags & want)
-            return 1;
-    Value m = t->flags & TF_HEAP ? ou_dict_get_c(vm, vm->modules, "collections.abc") : V_NULL;
-    if (m == V_NULL || t->struct_id == T_STR || t->struct_id == T_BYTES || t->struct_id == T_BYTEARRAY)
-        return 0;
-    Value cls = ou_getattr_c(vm, m, sequence ? "Sequence" : "Mapping");
-    if (cls == V_NULL)
-        return -1;
-    int r = ou_isinstance(vm, v, cls);
-    release(vm, cls);
-    return r;
+    return (ou_type_of(vm, v)->flags & (sequence ? TF_SEQUENCE : TF_MAPPING)) != 0;
 }
 
 /* ---- coroutines ---- */
@@ -693,7 +681,7 @@ static bool get_anext(VM *vm, Value *R, Ins i)
     if (a == V_NULL)
         return false;
     Value it = ou_get_awaitable(vm, a);
-    if (it == V_NULL && ou_exc_matches(vm, E_TYPE)) {
+    if (it == V_NULL) {
         Value cause = ou_exc_take(vm);
         ou_raise(vm, E_TYPE, "'async for' received an invalid object from __anext__: %T", a);
         if (vm->exc != V_NULL) {
@@ -904,10 +892,8 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         consume(vm, R, A);
         return ok;
     case OP_MATCHSEQ:
-    case OP_MATCHMAP: {
-        t = match_collection(vm, R[B], INS_OP(i) == OP_MATCHSEQ);
-        return t >= 0 && store(vm, R, A, v_bool(t));
-    }
+    case OP_MATCHMAP:
+        return store(vm, R, A, v_bool(match_collection(vm, R[B], INS_OP(i) == OP_MATCHSEQ)));
     case OP_MATCHLEN: {
         int64_t n = ou_len(vm, R[B]);
         return n >= 0 && store(vm, R, A, v_smallint(n));

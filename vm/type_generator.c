@@ -2,6 +2,7 @@
  * Their behaviour is in coro.c; here are methods, attributes, destruction. Mirrors CPython's Objects/genobject.c in effect. */
 #include <stdio.h>
 
+#include "runtime/objects/import.h"
 #include "vm/eval.h"
 
 static const Code *gen_code(const Gen *g) { return is_exact(g->fn, T_FUNCTION) ? as_function(g->fn)->code : NULL; }
@@ -93,7 +94,7 @@ Value ou_gen_get_code(VM *vm, Value self)
 }
 static Value gen_get_awaiting(VM *vm, Value self)
 {
-    if (ou_gen_is_running(as_gen(self)) && as_gen(self)->state != GEN_SUSPENDED)
+    if (ou_gen_is_running(as_gen(self))) /* also when what it waits for runs */
         return V_NONE;
     return ou_gen_awaiting(vm, as_gen(self));
 }
@@ -248,6 +249,26 @@ static Value gen_iter(VM *vm, Value self)
 
 /* ---- destruction ---- */
 
+/* With a note of where the coroutine was made it is the library that says so. */
+static bool warn_unawaited(VM *vm, Gen *g)
+{
+    Value origin = coro_get_origin(vm, v_of(g));
+    bool ok = false;
+    if (origin != V_NONE) {
+        Value f = ou_import_attr(vm, "warnings", "_warn_unawaited_coroutine");
+        Value r = f == V_NULL ? V_NULL : ou_call1(vm, f, v_of(g));
+        ok = r != V_NULL;
+        xrelease(vm, r);
+        xrelease(vm, f);
+    } else {
+        Value q = name_slot(vm, g, N_DU_qualname);
+        ok = q != V_NULL && ou_warn(vm, E_RUNTIME_WARNING, 1, "coroutine '%U' was never awaited", q);
+        xrelease(vm, q);
+    }
+    release(vm, origin);
+    return ok;
+}
+
 /* A suspended frame that is dropped runs its finally blocks; a coroutine that never ran is worth a warning. */
 void ou_gen_finalize(VM *vm, Gen *g)
 {
@@ -270,10 +291,8 @@ void ou_gen_finalize(VM *vm, Gen *g)
         }
     }
     if (g->kind == T_COROUTINE && g->state == GEN_CREATED && !(g->flags & GEN_F_NO_WARN)) {
-        Value q = name_slot(vm, g, N_DU_qualname);
-        if (q != V_NULL && !ou_warn(vm, E_RUNTIME_WARNING, 1, "coroutine '%U' was never awaited", q))
+        if (!warn_unawaited(vm, g))
             ou_unraisable(vm, NULL, v_of(g));
-        xrelease(vm, q);
     }
     g->flags &= ~GEN_F_LINKED;
     if (g->state == GEN_SUSPENDED || g->state == GEN_CREATED) {

@@ -78,11 +78,21 @@ void ou_exc_set_context(VM *vm, Value exc, Value context)
     set_owned(vm, &as_exc(exc)->context, retain(context));
 }
 
+/* A generator that handles nothing itself is run inside of what its drivers handle. */
+Value ou_exc_handled(VM *vm)
+{
+    Value v = vm->handled;
+    for (const Gen *g = vm->root; v == V_NONE && g; g = g->inner)
+        v = g->handled;
+    return v;
+}
+
 Value ou_raise_value(VM *vm, Value exc)
 {
     retain(exc);
-    if (is_obj(vm->handled) && vm->handled != V_NULL && vm->handled != exc)
-        ou_exc_set_context(vm, exc, vm->handled);
+    Value handled = ou_exc_handled(vm);
+    if (is_obj(handled) && handled != V_NULL && handled != exc)
+        ou_exc_set_context(vm, exc, handled);
     ou_exc_restore(vm, exc);
     return V_NULL;
 }
@@ -319,6 +329,9 @@ bool ou_warn(VM *vm, TypeId category, int stacklevel, const char *fmt, ...)
  * there is nobody left to tell. */
 void ou_unraisable(VM *vm, const char *where, Value obj)
 {
+    FrameRef f;
+    if (vm->exc != V_NULL && as_exc(vm->exc)->traceback == V_NONE && ou_frame_current(vm, &f))
+        ou_exc_add_traceback(vm, vm->exc, v_of(f.fn), f.pc); /* raised by C code: the frame that it works for */
     Value exc = ou_exc_take(vm);
     if (exc == V_NULL)
         return;

@@ -1,6 +1,7 @@
 /* Exceptions: the C structs of their instances, raising, tracebacks.
  * May be included by objects/ and above. The pending exception is vm->exc (owned; V_NULL = none). vm->handled is the
- * innermost exception being handled (owned or V_NONE): it becomes __context__ of what is raised meanwhile. */
+ * innermost exception being handled (owned or V_NONE; inside a generator: by the generator itself, ou_exc_handled looks
+ * further): it becomes __context__ of what is raised meanwhile. */
 #ifndef OU_ERRORS_H
 #define OU_ERRORS_H
 
@@ -54,6 +55,7 @@ void ou_exc_restore(VM *vm, Value exc);               /* takes ownership; replac
 void ou_exc_set_context(VM *vm, Value exc, Value context); /* breaks cycles as CPython does; context borrowed */
 Value ou_exc_new(VM *vm, Type *cls, const Value *args, int n); /* cls(*args) without pending context */
 Value ou_exc_normalize(VM *vm, Value cls_or_instance); /* what `raise X` makes of X: an instance, or raises TypeError */
+Value ou_exc_handled(VM *vm); /* what sys.exception() returns: borrowed, V_NONE */
 bool ou_exc_add_traceback(VM *vm, Value exc, Value func, uint32_t pc); /* prepends a Traceback entry */
 static inline Exc *as_exc(Value v) { return (Exc *)v_obj(v); }
 /* except matching: 1, 0, -1 (catching classes that do not inherit from BaseException is not allowed) */

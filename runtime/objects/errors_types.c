@@ -40,14 +40,14 @@ static void exc_clear(VM *vm, Obj *o)
 static void exc_dealloc(VM *vm, Obj *o)
 {
     Exc *e = (Exc *)o;
-    xrelease(vm, e->args);
-    xrelease(vm, e->traceback);
-    xrelease(vm, e->context);
-    xrelease(vm, e->cause);
     int n;
     Value *f = fields_of(vm, o, &n);
     for (int i = 0; i < n; i++)
         xrelease(vm, f[i]);
+    xrelease(vm, e->args);
+    xrelease(vm, e->traceback);
+    xrelease(vm, e->cause);
+    xrelease(vm, e->context);
     ou_finish_dealloc(vm, o, 0);
 }
 
@@ -373,6 +373,18 @@ static const GetSetDef base_getset[] = {
     {0},
 };
 
+/* What is an index in a C struct of CPython's. */
+static bool set_int(VM *vm, Value *field, Value v)
+{
+    int64_t i;
+    if (v == V_NULL || !ou_is_intlike(vm, v))
+        return ou_raise(vm, E_TYPE, v == V_NULL ? "can't delete numeric/char attribute" : "an integer is required"), false;
+    if (!ou_index_i64(vm, v, &i))
+        return false;
+    set_owned(vm, field, ou_int(vm, i));
+    return true;
+}
+
 /* ---- plain fields ------------------------------------------------------------------------------------------------------ */
 
 #define FIELD(layout, field)                                                                                         \
@@ -386,6 +398,17 @@ static const GetSetDef base_getset[] = {
     {                                                                                                                 \
         set_owned(vm, &((layout *)v_obj(self))->field, v == V_NULL ? V_NULL : retain(v));                             \
         return true;                                                                                                  \
+    }
+#define INT_FIELD(layout, field)                                                                                      \
+    static Value get_##layout##_##field(VM *vm, Value self)                                                           \
+    {                                                                                                                 \
+        (void)vm;                                                                                                     \
+        Value v = ((layout *)v_obj(self))->field;                                                                     \
+        return v == V_NULL ? V_INT0 : retain(v);                                                                      \
+    }                                                                                                                 \
+    static bool set_##layout##_##field(VM *vm, Value self, Value v)                                                   \
+    {                                                                                                                 \
+        return set_int(vm, &((layout *)v_obj(self))->field, v);                                                       \
     }
 #define FIELD_ROW(layout, field, name) {name, get_##layout##_##field, set_##layout##_##field, NULL}
 
@@ -405,8 +428,8 @@ FIELD(ExcSyntax, end_offset)
 FIELD(ExcSyntax, print_file_and_line)
 FIELD(ExcUnicode, encoding)
 FIELD(ExcUnicode, object)
-FIELD(ExcUnicode, start)
-FIELD(ExcUnicode, end)
+INT_FIELD(ExcUnicode, start)
+INT_FIELD(ExcUnicode, end)
 FIELD(ExcUnicode, reason)
 FIELD(ExcImport, msg)
 FIELD(ExcImport, name)
@@ -607,8 +630,13 @@ static bool os_set_written(VM *vm, Value self, Value v)
         return true;
     }
     Value i = ou_index(vm, v);
+    int64_t fits;
     if (i == V_NULL)
         return false;
+    if (!ou_int_fits_i64(vm, i, &fits)) {
+        release(vm, i);
+        return ou_raise(vm, E_VALUE, "cannot fit 'int' into an index-sized integer"), false;
+    }
     set_owned(vm, &e->written, i);
     return true;
 }
@@ -745,11 +773,11 @@ static Value unicode_str(VM *vm, Value self)
     bool decode = id == E_UNICODE_DECODE, translate = id == E_UNICODE_TRANSLATE;
     ou_int_fits_i64(vm, e->start, &start);
     ou_int_fits_i64(vm, e->end, &end);
+    if (!ou_is_a(vm, e->object, decode ? T_BYTES : T_STR)) /* scripts may assign anything */
+        return ou_raise(vm, E_TYPE, "object attribute must be %s", decode ? "bytes" : "unicode");
     len = decode ? (int64_t)as_bytes(e->object)->n : (int64_t)as_str(e->object)->length;
-    start = start < 0 ? 0 : start >= len ? (len > 0 ? len - 1 : 0) : start;
-    end = end < 1 ? 1 : end > len ? len : end;
     Value enc = e->encoding == V_NULL ? V_NONE : e->encoding, why = e->reason == V_NULL ? V_NONE : e->reason;
-    if (start < len && end == start + 1) {
+    if (start >= 0 && start < len && end == start + 1) {
         if (decode)
             return ou_str_format(vm, "'%S' codec can't decode byte 0x%02x in position %ld: %S", enc,
                                  (int)as_bytes(e->object)->data[start], start, why);

@@ -207,11 +207,19 @@ static void clear_object(VM *vm, Obj *o) {
     }
 }
 
+enum { DEBUG_SAVEALL = 32 }; /* gc.set_debug(): what is found is kept in gc.garbage */
+
 static void delete_all(VM *vm, GcHead *set, GcHead *survivors) {
     while (set->next != set) {
         GcHead *g = set->next;
         Obj *o = gc_obj(g);
         g->prev &= ~(uintptr_t)GC_COLLECTING;
+        if (vm->gc.debug & DEBUG_SAVEALL && vm->gc.garbage != V_NULL) {
+            unlink_head(g);
+            append(survivors, g);
+            if (!ou_list_append(vm, as_list(vm->gc.garbage), v_of(o))) ou_exc_clear(vm);
+            continue;
+        }
         o->refs++;
         clear_object(vm, o);
         if (vm->exc != V_NULL) ou_unraisable(vm, NULL, V_NONE);

@@ -113,9 +113,13 @@ static void dealloc_now(VM *vm, Obj *o) {
     } else if ((t->flags & TF_WEAKREF) && vm->weakrefs) {
         ou_weakref_object_dies(vm, o);
     }
-    if (t->slots.dealloc)
+    if (t->slots.dealloc) {
+        if (t->tail && (t->flags & (TF_HEAP | TF_EXC))) { /* its attributes go before what the built-in base holds */
+            drop_tail(vm, t, o);
+            tail_of(t, o)->slots = NULL;
+        }
         t->slots.dealloc(vm, o);
-    else
+    } else
         ou_finish_dealloc(vm, o, 0);
 }
 

@@ -310,6 +310,7 @@ Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const V
 Value ou_build_class(VM *vm, const Value *args, int n, Tuple *kwnames); /* __build_class__ */
 void ou_type_modified(VM *vm, Type *t);                          /* after changing t->dict or t->bases */
 Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases);
+void ou_type_share_patterns(const Type *from, Type *t);           /* t and its subclasses match the patterns that `from` matches */
 extern Value (*const ou_slot_script_binary[BIN_COUNT])(VM *vm, Value a, Value b); /* slots of classes with a script __add__ ... */
 bool ou_hash_not_implemented(VM *vm, Value self, int64_t *out); /* Slots.hash of unhashable types */
 /* At boot only: makes vm->types[id] from def (ids of types.def and errors.def; shape id = type id). errors_types.c calls it for E_*. */

@@ -107,7 +107,7 @@ int ou_shape_find(const Shape *s, const Str *name) {
  * class has not covered it with another attribute; else the empty string, which no attribute lookup asks for.
  */
 static Str *slot_key(VM *vm, Type *t, uint32_t i) {
-    for (uint32_t k = 0; k < t->mro->n; k++) {
+    for (uint32_t k = 0; t->mro && k < t->mro->n; k++) {
         Type *m = (Type *)v_obj(t->mro->items[k]);
         uint32_t pos = 0;
         Value key, v;

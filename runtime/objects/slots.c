@@ -29,7 +29,7 @@ SCRIPT_UNARY(script_await, await)
 SCRIPT_UNARY(script_aiter, aiter)
 SCRIPT_UNARY(script_anext, anext)
 
-/* None under a dunder's name means "explicitly not". */
+/* None under the name of __iter__ or __contains__ means "explicitly not"; elsewhere it is called, and cannot be. */
 static bool is_blocked(VM *vm, Value self, NameId id) {
     return ou_type_lookup(vm, ou_type_of(vm, self), vm->names[id]) == V_NONE;
 }
@@ -67,7 +67,6 @@ static bool script_hash(VM *vm, Value self, int64_t *out) {
 
 static Value script_compare(VM *vm, Value a, Value b, CmpOp op) {
     static const NameId ids[] = {N_DU_lt, N_DU_le, N_DU_eq, N_DU_ne, N_DU_gt, N_DU_ge};
-    if (is_blocked(vm, a, ids[op])) return V_NOTIMPL;
     bool absent;
     Value v = ou_call_special(vm, a, ids[op], &b, 1, &absent);
     return absent ? V_NOTIMPL : v;
@@ -259,7 +258,6 @@ static const NameId bin_names[BIN_COUNT][2] = {
 };
 
 static Value call_or_notimpl(VM *vm, Value self, NameId id, Value arg) {
-    if (is_blocked(vm, self, id)) return V_NOTIMPL;
     bool absent;
     Value v = ou_call_special(vm, self, id, &arg, 1, &absent);
     return absent ? V_NOTIMPL : v;

@@ -264,6 +264,10 @@ static Value mro_conflict(VM *vm, Tuple **seqs, uint32_t *pos, uint32_t n) {
 
 Value ou_compute_mro(VM *vm, Type *t) {
     uint32_t nb = t->bases->n, total = 1;
+    for (uint32_t i = 0; i < nb; i++)
+        if (!((Type *)v_obj(t->bases->items[i]))->mro)
+            return ou_raise(vm, E_TYPE, "Cannot extend an incomplete type '%.100N'",
+                            (Type *)v_obj(t->bases->items[i]));
     for (uint32_t i = 0; i < nb; i++) total += ((Type *)v_obj(t->bases->items[i]))->mro->n;
     size_t bytes = (nb + 1) * (sizeof(Tuple *) + sizeof(uint32_t));
     char *mem = ou_alloc0(&vm->heap, bytes);

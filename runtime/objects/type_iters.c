@@ -433,7 +433,7 @@ static Value reversed_make(VM *vm, Type *cls, const Value *args, int n, Tuple *k
     }
     if (vm->exc) return V_NULL;
     Type *t = ou_type_of(vm, args[0]);
-    if (!t->slots.getitem || !t->slots.len || (t->flags & TF_MAPPING))
+    if (!t->slots.getitem || !t->slots.len || (t->flags & (TF_MAPPING | TF_HEAP)) == TF_MAPPING)
         return ou_raise(vm, E_TYPE, "'%T' object is not reversible", args[0]);
     int64_t len = ou_len(vm, args[0]);
     if (len < 0) return V_NULL;

@@ -183,13 +183,19 @@ static Value seq_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwname
         return V_NULL;
     }
     Value items[64];
+    uint32_t named = 0;
     for (uint32_t i = 0; i < total && i < 64; i++) {
         Value v = i < given        ? as_tuple(seq)->items[i]
                   : a[1] != V_NULL ? ou_dict_get_c(vm, as_dict(a[1]), d->fields[i])
                                    : V_NONE;
+        named += i >= given && a[1] != V_NULL && v != V_NULL;
         items[i] = v == V_NULL ? V_NONE : retain(v);
     }
     release(vm, seq);
+    if (a[1] != V_NULL && as_dict(a[1])->n > named) {
+        for (uint32_t i = 0; i < total && i < 64; i++) release(vm, items[i]);
+        return ou_raise(vm, E_TYPE, "%s() got duplicate or unexpected field name(s)", d->name);
+    }
     return ou_structseq_new(vm, cls, items);
 }
 

@@ -4,6 +4,7 @@
  * slots,
  * __set_name__, __init_subclass__. */
 #include "runtime/objects/errors.h"
+#include "runtime/objects/strimpl.h"
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
 
@@ -45,6 +46,26 @@ bool ou_type_best_base(VM *vm, Tuple *bases, Type **out) {
     return true;
 }
 
+/* The member descriptor of slot i among those that t itself adds; NULL: the class has none (any more). */
+static Member *own_slot(const Type *t, uint32_t i) {
+    uint32_t pos = 0;
+    Value key, v;
+    while (ou_dict_next(t->dict, &pos, &key, &v))
+        if (is_exact(v, T_MEMBER) && ((Member *)v_obj(v))->owner == t && ((Member *)v_obj(v))->index == i)
+            return (Member *)v_obj(v);
+    return NULL;
+}
+
+bool ou_type_same_slots(const Type *a, const Type *b) {
+    if (a == b) return true;
+    if (!a->base || a->base != b->base || a->size != b->size || a->nslots != b->nslots) return false;
+    for (uint32_t i = a->base->nslots; i < a->nslots; i++) {
+        const Member *x = own_slot(a, i), *y = own_slot(b, i);
+        if (!x || !y || x->name != y->name) return false;
+    }
+    return true;
+}
+
 Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases) {
     Type *winner = (Type *)v_obj(meta);
     for (uint32_t i = 0; i < bases->n; i++) {
@@ -64,44 +85,104 @@ Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases) {
 
 /* ---- mro --------------------------------------------------------------------------------------------- */
 
-bool ou_type_set_mro(VM *vm, Type *t) {
+/* What a metaclass's mro() made must consist of classes whose instances t's can stand for. */
+static bool check_custom_mro(VM *vm, const Type *t, const List *mro) {
+    const Type *solid = ou_type_solid(t);
+    for (uint32_t i = 0; i < mro->n; i++) {
+        if (!ou_is_a(vm, mro->items[i], T_TYPE)) {
+            ou_raise(vm, E_TYPE, "mro() returned a non-class ('%.500T')", mro->items[i]);
+            return false;
+        }
+        const Type *base = (Type *)v_obj(mro->items[i]);
+        if (!ou_is_subtype(solid, ou_type_solid(base))) {
+            ou_raise(vm, E_TYPE, "mro() returned base with unsuitable layout ('%.500N')", base);
+            return false;
+        }
+    }
+    return true;
+}
+
+int ou_type_set_mro(VM *vm, Type *t) {
     Value list;
     Type *meta = ou_type_of(vm, v_of(t));
     Value f = meta->id == T_TYPE ? V_NULL : ou_type_lookup(vm, meta, vm->names[N_mro]);
-    bool custom = f != V_NULL && f != ou_type_lookup(vm, vm->types[T_TYPE], vm->names[N_mro]);
-    if (custom) {
+    Tuple *before = t->mro; /* as an address to compare with: mro() may set the bases of this very class */
+    if (f != V_NULL && f != ou_type_lookup(vm, vm->types[T_TYPE], vm->names[N_mro])) {
         Value r = ou_call_special(vm, v_of(t), N_mro, NULL, 0, NULL);
         list = r == V_NULL ? V_NULL : ou_list_from(vm, r);
         xrelease(vm, r);
+        if (list != V_NULL && !check_custom_mro(vm, t, as_list(list))) {
+            release(vm, list);
+            return -1;
+        }
     } else {
         list = ou_compute_mro(vm, t);
     }
-    if (list == V_NULL) return false;
-    for (uint32_t i = 0; custom && i < as_list(list)->n; i++)
-        if (!ou_is_a(vm, as_list(list)->items[i], T_TYPE)) {
-            ou_raise(vm, E_TYPE, "mro() returned a non-class ('%.500T')", as_list(list)->items[i]);
-            release(vm, list);
-            return false;
-        }
+    if (list == V_NULL) return -1;
+    if (t->mro != before) { /* then that one stands */
+        release(vm, list);
+        return 0;
+    }
+    if (as_list(list)->n == 0) {
+        release(vm, list);
+        ou_raise(vm, E_TYPE, "type MRO must not be empty");
+        return -1;
+    }
     Value tuple = ou_tuple_of(vm, as_list(list)->items, as_list(list)->n);
     release(vm, list);
-    if (tuple == V_NULL) return false;
-    Tuple *old = t->mro;
+    if (tuple == V_NULL) return -1;
     t->mro = as_tuple(tuple);
-    if (old) obj_release(vm, old);
-    return true;
+    if (before) {
+        ou_type_new_version(vm, t);
+        obj_release(vm, before);
+    }
+    return 1;
 }
 
-static bool renew_mro(VM *vm, Type *t) {
-    if (!ou_type_set_mro(vm, t)) return false;
-    for (uint32_t i = 0; i < t->nsubclasses; i++)
-        if (!renew_mro(vm, (Type *)t->subclasses[i])) return false;
+/* New mros for t and all below. `undo` collects class, new mro, old mro (or None). */
+static bool renew_mro(VM *vm, Type *t, List *undo) {
+    Value old = t->mro ? retain(v_of(t->mro)) : V_NONE;
+    int r = ou_type_set_mro(vm, t);
+    bool ok = r >= 0;
+    if (r > 0)
+        ok = ou_list_append(vm, undo, v_of(t)) && ou_list_append(vm, undo, v_of(t->mro)) &&
+             ou_list_append(vm, undo, old);
+    release(vm, old);
+    if (r <= 0 || !ok) return ok;
+    Value subs = ou_list_new(vm, t->nsubclasses); /* a copy: mro() may make and lose subclasses */
+    ok = subs != V_NULL;
+    for (uint32_t i = 0; ok && i < t->nsubclasses; i++)
+        ok = ou_list_append(vm, as_list(subs), v_of(t->subclasses[i]));
+    for (uint32_t i = 0; ok && i < as_list(subs)->n; i++)
+        ok = renew_mro(vm, (Type *)v_obj(as_list(subs)->items[i]), undo);
+    xrelease(vm, subs);
+    return ok;
+}
+
+/* Back to the old mros, except where a class has got a newer one meanwhile. */
+static void restore_mros(VM *vm, List *undo) {
+    for (uint32_t i = 0; i + 2 < undo->n; i += 3) {
+        Type *t = (Type *)v_obj(undo->items[i]);
+        if (v_of(t->mro) != undo->items[i + 1]) continue;
+        Value old = undo->items[i + 2];
+        t->mro = old == V_NONE ? NULL : as_tuple(retain(old));
+        ou_type_new_version(vm, t);
+        release(vm, undo->items[i + 1]); /* the type's reference: the list has its own */
+    }
+}
+
+static void update_slots_below(VM *vm, Type *t) {
     ou_slots_update_all(vm, t);
-    return true;
+    for (uint32_t i = 0; i < t->nsubclasses; i++) update_slots_below(vm, (Type *)t->subclasses[i]);
+}
+
+static bool in_base_chain(const Type *t, const Type *of) {
+    while (t && t != of) t = t->base;
+    return t != NULL;
 }
 
 bool ou_type_set_bases(VM *vm, Type *t, Value bases) {
-    Tuple *nb = as_tuple(bases), *old = t->bases;
+    Tuple *nb = as_tuple(bases);
     Type *best;
     if (nb->n == 0) {
         ou_raise(vm, E_TYPE, "can only assign non-empty tuple to %N.__bases__, not ()", t);
@@ -112,14 +193,20 @@ bool ou_type_set_bases(VM *vm, Type *t, Value bases) {
             ou_raise(vm, E_TYPE, "%N.__bases__ must be tuple of classes, not '%T'", t, nb->items[i]);
             return false;
         }
-        if (ou_is_subtype((Type *)v_obj(nb->items[i]), t)) {
+        /* By both: while mros are computed, `base` is ahead of them. */
+        Type *b = (Type *)v_obj(nb->items[i]);
+        if (ou_is_subtype(b, t) || in_base_chain(b, t)) {
             ou_raise(vm, E_TYPE, "a __bases__ item causes an inheritance cycle");
             return false;
         }
     }
     if (t->id >= T_COUNT) { /* exceptions with two bases are put together at boot */
         if (!ou_type_best_base(vm, nb, &best)) return false;
-        if (ou_type_solid(best) != ou_type_solid(t->base) ||
+        if ((best->flags & TF_GC) != (t->base->flags & TF_GC)) {
+            ou_raise(vm, E_TYPE, "__bases__ assignment: '%N' deallocator differs from '%N'", best, t->base);
+            return false;
+        }
+        if (!ou_type_same_slots(ou_type_solid(best), ou_type_solid(t->base)) ||
             (best->flags & TF_DICT) != (t->base->flags & TF_DICT)) {
             ou_raise(vm, E_TYPE, "__bases__ assignment: '%N' object layout differs from '%N'", best, t->base);
             return false;
@@ -127,28 +214,32 @@ bool ou_type_set_bases(VM *vm, Type *t, Value bases) {
     } else {
         best = t->base;
     }
-    for (uint32_t i = 0; i < old->n; i++) ou_type_remove_subclass((Type *)v_obj(old->items[i]), t);
+    Value undo = ou_list_new(vm, 0);
+    if (undo == V_NULL) return false;
+    Tuple *old = t->bases;
+    Type *old_base = t->base;
     t->bases = obj_retain(nb);
-    bool ok = true;
-    for (uint32_t i = 0; i < nb->n; i++) ok = ok && ou_type_add_subclass(vm, (Type *)v_obj(nb->items[i]), t);
-    if (t->id >= T_COUNT) {
-        Type *was = t->base;
-        t->base = obj_retain(best);
-        obj_release(vm, was);
-        ok = ok && renew_mro(vm, t);
-    } else {
-        ok = ok && ou_type_set_mro(vm, t);
+    t->base = obj_retain(best);
+    bool ok = renew_mro(vm, t, as_list(undo));
+    if (ok && t->bases == nb) { /* else mro() has set others, and everything below is done */
+        for (uint32_t i = 0; i < old->n; i++) ou_type_remove_subclass((Type *)v_obj(old->items[i]), t);
+        for (uint32_t i = 0; i < nb->n && ok; i++)
+            ok = ou_type_add_subclass(vm, (Type *)v_obj(nb->items[i]), t);
+        if (t->id >= T_COUNT) update_slots_below(vm, t);
+    } else if (!ok) {
+        restore_mros(vm, as_list(undo));
+        if (t->bases == nb) { /* give the new ones back instead of the old */
+            t->bases = old;
+            t->base = old_base;
+            old = nb;
+            old_base = best;
+        }
     }
-    if (!ok) {
-        for (uint32_t i = 0; i < nb->n; i++) ou_type_remove_subclass((Type *)v_obj(nb->items[i]), t);
-        t->bases = old;
-        for (uint32_t i = 0; i < old->n; i++) ou_type_add_subclass(vm, (Type *)v_obj(old->items[i]), t);
-        obj_release(vm, nb);
-        return false;
-    }
-    obj_release(vm, old);
+    release(vm, undo);
     ou_type_modified(vm, t);
-    return true;
+    obj_release(vm, old);
+    obj_release(vm, old_base);
+    return ok;
 }
 
 /* ---- __slots__ --------------------------------------------------------------------------------------- */
@@ -157,15 +248,6 @@ typedef struct SlotList {
     Value names;        /* list of mangled names; V_NULL: no __slots__ */
     bool dict, weakref; /* "__dict__", "__weakref__" are among them */
 } SlotList;
-
-static bool is_identifier(const Str *s) {
-    for (uint32_t i = 0; i < s->size; i++) {
-        unsigned char c = (unsigned char)s->data[i];
-        bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
-        if (!alpha && !(i > 0 && c >= '0' && c <= '9')) return false;
-    }
-    return s->size > 0;
-}
 
 static bool add_slot(VM *vm, Type *t, Dict *ns, Str *name, SlotList *out) {
     if (ou_str_eq_c(name, "__dict__")) {
@@ -223,7 +305,7 @@ static bool collect_slots(VM *vm, Type *t, Dict *ns, SlotList *out) {
         if (!ou_is_a(vm, s, T_STR)) {
             ou_raise(vm, E_TYPE, "__slots__ items must be strings, not '%.200T'", s);
             ok = false;
-        } else if (!is_identifier(as_str(s))) {
+        } else if (ou_strm_isidentifier(vm, &s, 1) != V_TRUE) {
             ou_raise(vm, E_TYPE, "__slots__ must be identifiers");
             ok = false;
         } else {
@@ -231,6 +313,8 @@ static bool collect_slots(VM *vm, Type *t, Dict *ns, SlotList *out) {
         }
     }
     release(vm, list);
+    /* In order of their names: classes with the same slots in another order have the same layout. */
+    ok = ok && ou_list_sort(vm, as_list(out->names), V_NONE, false);
     if (!ok && out->names != V_NULL) {
         release(vm, out->names);
         out->names = V_NULL;
@@ -331,11 +415,21 @@ static bool fill_class_cell(VM *vm, Type *t, Str *name, Value v) {
     Value cell = ou_dict_get_str(vm, t->dict, name);
     if (cell == V_NULL) return true;
     if (!is_exact(cell, T_CELL)) {
-        ou_raise(vm, E_TYPE, "type.__new__: %Q must be a nonlocal cell, not <class '%T'>", name, cell);
+        ou_raise(vm, E_TYPE, "%Q must be a nonlocal cell, not <class '%T'>", name, cell);
         return false;
     }
     set_owned(vm, &((Cell *)v_obj(cell))->v, retain(v));
     return ou_dict_del(vm, t->dict, v_of(name)) >= 0;
+}
+
+static bool warn_odd_keys(VM *vm, Type *t) {
+    uint32_t pos = 0;
+    Value key, v;
+    while (ou_dict_next(t->dict, &pos, &key, &v)) {
+        if (ou_is_a(vm, key, T_STR)) continue;
+        return ou_warn(vm, E_RUNTIME_WARNING, 1, "non-string key in the __dict__ of class %.200N", t);
+    }
+    return true;
 }
 
 /* ---- __set_name__ and __init_subclass__ -------------------------------------------------------------- */
@@ -373,13 +467,7 @@ static bool set_names(VM *vm, Type *t) {
 }
 
 static bool call_init_subclass(VM *vm, Type *t, const Value *kwargs, Tuple *kwnames) {
-    Value f = V_NULL;
-    for (uint32_t i = 1; t->mro && i < t->mro->n && f == V_NULL; i++) {
-        Type *m = (Type *)v_obj(t->mro->items[i]);
-        f = m->dict ? ou_dict_get_str(vm, m->dict, vm->names[N_DU_init_subclass]) : V_NULL;
-    }
-    if (f == V_NULL) return true;
-    Value b = ou_descr_get(vm, f, V_NULL, v_of(t));
+    Value b = ou_super_getattr(vm, v_of(t), v_of(t), vm->names[N_DU_init_subclass]);
     if (b == V_NULL) return false;
     Value r = ou_call(vm, b, kwargs, 0, kwnames);
     release(vm, b);
@@ -390,7 +478,30 @@ static bool call_init_subclass(VM *vm, Type *t, const Value *kwargs, Tuple *kwna
 
 /* ---- type(name, bases, namespace) -------------------------------------------------------------------- */
 
-enum { FROM_BASE = TF_EXC | TF_SEQUENCE | TF_MAPPING | TF_MATCH_SELF | TF_VAR | TF_DICT | TF_WEAKREF };
+enum { COLLECTION = TF_SEQUENCE | TF_MAPPING, FROM_BASE = TF_EXC | TF_MATCH_SELF | TF_VAR | TF_DICT | TF_WEAKREF };
+
+/* The abstract classes of collections.abc say with CPython's flag bits which patterns their instances match. */
+static bool take_collection_flags(VM *vm, Type *t) {
+    if (ou_type_of(vm, v_of(t))->id == T_TYPE) return true;
+    Str *name = ou_intern_c(vm, "__abc_tpflags__");
+    if (!name) return false;
+    Value v = ou_dict_get_str(vm, t->dict, name);
+    bool ok = true;
+    if (v != V_NULL && is_small(v)) {
+        if (v_small(v) & 1 << 5) t->flags |= TF_SEQUENCE;
+        if (v_small(v) & 1 << 6) t->flags |= TF_MAPPING;
+        ok = ou_dict_del(vm, t->dict, v_of(name)) >= 0;
+    }
+    obj_release(vm, name);
+    return ok;
+}
+
+void ou_type_share_patterns(const Type *from, Type *t) {
+    uint32_t f = from->flags & COLLECTION;
+    if (!f || t->flags & TF_IMMUTABLE || (t->flags & COLLECTION) == f) return;
+    t->flags = (t->flags & ~(uint32_t)COLLECTION) | f;
+    for (uint32_t i = 0; i < t->nsubclasses; i++) ou_type_share_patterns(from, (Type *)t->subclasses[i]);
+}
 
 static bool set_up(VM *vm, Type *t, Tuple *bases, Dict *ns) {
     Type *base;
@@ -405,25 +516,27 @@ static bool set_up(VM *vm, Type *t, Tuple *bases, Dict *ns) {
     if (d == V_NULL) return false;
     t->dict = as_dict(d);
     SlotList slots;
-    if (!collect_slots(vm, t, ns, &slots)) return false;
-    bool ok = fill_namespace(vm, t) && lay_out(vm, t, &slots);
+    if (!take_collection_flags(vm, t) || !collect_slots(vm, t, ns, &slots)) return false;
+    bool ok = fill_namespace(vm, t) && fill_class_cell(vm, t, vm->names[N_DU_classcell], v_of(t)) &&
+              fill_class_cell(vm, t, vm->names[N_DU_classdictcell], v_of(t->dict)) &&
+              lay_out(vm, t, &slots);
     xrelease(vm, slots.names);
     if (!ok) return false;
     if (ou_dict_get_str(vm, t->dict, vm->names[N_DU_doc]) == V_NULL &&
         !ou_dict_set_str(vm, t->dict, vm->names[N_DU_doc], V_NONE))
         return false;
-    if (!fill_class_cell(vm, t, vm->names[N_DU_classcell], v_of(t)) ||
-        !fill_class_cell(vm, t, vm->names[N_DU_classdictcell], v_of(t->dict)))
-        return false;
-    if (!ou_type_set_mro(vm, t)) return false;
+    if (ou_type_set_mro(vm, t) < 0) return false;
     t->slots = base->slots;
     ou_slots_update_all(vm, t);
-    for (uint32_t i = 1; i < t->mro->n; i++)
-        t->flags |= ((Type *)v_obj(t->mro->items[i]))->flags & (TF_SEQUENCE | TF_MAPPING | TF_EXC);
-    for (uint32_t i = 0; i < bases->n; i++)
+    for (uint32_t i = 1; i < t->mro->n; i++) {
+        uint32_t f = ((Type *)v_obj(t->mro->items[i]))->flags;
+        t->flags |= f & TF_EXC;
+        if (!(t->flags & COLLECTION)) t->flags |= f & COLLECTION; /* the first one says what patterns it matches */
+    }
+    for (uint32_t i = 0; t->bases == bases && i < bases->n; i++) /* else mro() has set __bases__ */
         if (!ou_type_add_subclass(vm, (Type *)v_obj(bases->items[i]), t)) return false;
     ou_type_new_version(vm, t);
-    return true;
+    return warn_odd_keys(vm, t);
 }
 
 Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const Value *kwargs,

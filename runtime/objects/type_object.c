@@ -153,18 +153,24 @@ static Value dict_get(VM *vm, Value self) {
     return vm->exc != V_NULL ? V_NULL : ou_raise_attr(vm, self, vm->names[N_DU_dict]);
 }
 
+/* Deleting it empties it, in effect: the next who asks finds a new one. Where the attributes are those of a built-in
+ * type it cannot be done. */
 static bool dict_set(VM *vm, Value self, Value v) {
-    if (v == V_NULL) {
+    const Type *native = ou_type_of(vm, self);
+    while (native->flags & TF_HEAP) native = native->base;
+    if (v == V_NULL && (native->flags & TF_DICT)) {
         ou_raise(vm, E_TYPE, "cannot delete __dict__");
         return false;
     }
-    if (!ou_is_a(vm, v, T_DICT)) {
+    if (v != V_NULL && !ou_is_a(vm, v, T_DICT)) {
         ou_raise(vm, E_TYPE, "__dict__ must be set to a dictionary, not a '%.200T'", v);
         return false;
     }
     if (!ou_instance_dict(vm, v_obj(self))) return false;
+    Value to = v == V_NULL ? ou_dict_new(vm) : retain(v);
+    if (to == V_NULL) return false;
     Type *t = ou_type_of(vm, self);
-    set_owned(vm, &tail_of(t, v_obj(self))->slots[t->nslots], retain(v));
+    set_owned(vm, &tail_of(t, v_obj(self))->slots[t->nslots], to);
     return true;
 }
 const GetSetDef ou_dict_getset = {"__dict__", dict_get, dict_set, "dictionary for instance variables"};
@@ -180,10 +186,11 @@ static Value class_get(VM *vm, Value self) {
 }
 
 /* Two classes are exchangeable if their instances look the same in memory. */
+enum { LAYOUT = TF_DICT | TF_GC | TF_WEAKREF };
 static bool same_layout(const Type *a, const Type *b) {
     return a->size == b->size && a->tail == b->tail && a->nslots == b->nslots &&
-           a->struct_id == b->struct_id && (a->flags & (TF_DICT | TF_GC)) == (b->flags & (TF_DICT | TF_GC)) &&
-           (a->nslots == 0 || ou_type_solid(a) == ou_type_solid(b));
+           a->struct_id == b->struct_id && (a->flags & LAYOUT) == (b->flags & LAYOUT) &&
+           (a->nslots == 0 || ou_type_same_slots(ou_type_solid(a), ou_type_solid(b)));
 }
 
 static bool class_set(VM *vm, Value self, Value v) {
@@ -241,7 +248,7 @@ static Value object_dir(VM *vm, const Value *args, int n) {
     Value cls = ok ? ou_getattr_opt(vm, args[0], vm->names[N_DU_class], &missing) : V_NULL;
     if (cls != V_NULL && ou_is_a(vm, cls, T_TYPE)) {
         Tuple *mro = ((Type *)v_obj(cls))->mro;
-        for (uint32_t i = mro->n; ok && i-- > 0;)
+        for (uint32_t i = mro ? mro->n : 0; ok && i-- > 0;)
             ok = ou_dict_merge(vm, as_dict(names), v_of(((Type *)v_obj(mro->items[i]))->dict), true);
     }
     xrelease(vm, cls);
@@ -250,26 +257,51 @@ static Value object_dir(VM *vm, const Value *args, int n) {
     return list;
 }
 
-/* CPython's copyreg leaves the names of a class's slots in the class, where scripts can see them. */
-static bool note_slot_names(VM *vm, Type *t) {
+/* The names of the slots that instances of t have, as copyreg finds them; kept in the class. Borrowed. */
+static Value slot_names(VM *vm, Type *t) {
     Str *name = ou_intern_c(vm, "__slotnames__");
-    if (!name) return false;
-    Value list = ou_dict_get_str(vm, t->dict, name) != V_NULL ? V_NONE : ou_list_new(vm, 0);
-    bool ok = list != V_NULL;
-    for (uint32_t i = 0; ok && list != V_NONE && i < t->mro->n; i++) {
-        uint32_t pos = 0;
-        Value key, v;
-        while (ok && ou_dict_next(((Type *)v_obj(t->mro->items[i]))->dict, &pos, &key, &v))
-            if (is_exact(v, T_MEMBER))
-                ok = ou_list_append(vm, as_list(list), v_of(((Member *)v_obj(v))->name));
-    }
-    if (ok && list != V_NONE) {
-        ok = ou_dict_set_str(vm, t->dict, name, list);
-        ou_type_new_version(vm, t);
-    }
-    xrelease(vm, list);
+    if (!name) return V_NULL;
+    Value list = ou_dict_get_str(vm, t->dict, name);
     obj_release(vm, name);
-    return ok;
+    if (list != V_NULL) {
+        if (list == V_NONE || ou_is_a(vm, list, T_LIST)) return list;
+        return ou_raise(vm, E_TYPE, "%.200N.__slotnames__ should be a list or None, not %.200T", t, list);
+    }
+    Value f = ou_import_attr(vm, "copyreg", "_slotnames");
+    list = f == V_NULL ? V_NULL : ou_call1(vm, f, v_of(t));
+    xrelease(vm, f);
+    if (list == V_NULL) return V_NULL;
+    if (list != V_NONE && !ou_is_a(vm, list, T_LIST))
+        ou_raise(vm, E_TYPE, "copyreg._slotnames didn't return a list or None");
+    /* The class has it now, unless it does not let itself be changed: then there are no slots. */
+    bool last = is_obj(list) && v_obj(list)->refs == 1;
+    release(vm, list);
+    return vm->exc != V_NULL ? V_NULL : last ? V_NONE : list;
+}
+
+/* Adds the slots that are set to a state: (state, slots). Consumes it. */
+static Value with_slots(VM *vm, Value self, Value names, Value state) {
+    Value slots = ou_dict_new(vm);
+    bool ok = slots != V_NULL;
+    names = ok ? ou_list_from(vm, names) : V_NULL;
+    ok = names != V_NULL;
+    for (uint32_t i = 0; ok && i < as_list(names)->n; i++) {
+        bool missing;
+        Value key = as_list(names)->items[i];
+        Value v = ou_is_a(vm, key, T_STR) ? ou_getattr_opt(vm, self, as_str(key), &missing)
+                                          : ou_raise(vm, E_TYPE, "attribute name must be string, not '%.200T'", key);
+        ok = v != V_NULL ? ou_dict_set(vm, as_dict(slots), key, v) : vm->exc == V_NULL;
+        xrelease(vm, v);
+    }
+    xrelease(vm, names);
+    if (ok && as_dict(slots)->n) {
+        Value pair[2] = {state, slots};
+        return ou_tuple_take(vm, pair, 2);
+    }
+    xrelease(vm, slots);
+    if (ok) return state;
+    release(vm, state);
+    return V_NULL;
 }
 
 /* The state of the instance dict and of all __slots__: dict, None, or (dict or None, slots). */
@@ -285,31 +317,13 @@ static Value default_state(VM *vm, Value self) {
         release(vm, state);
         if ((state = copy) == V_NULL) return V_NULL;
     }
-    if (t->flags & TF_HEAP && !note_slot_names(vm, t)) {
+    if (!(t->flags & TF_HEAP)) return state;
+    Value names = slot_names(vm, t);
+    if (names == V_NULL) {
         release(vm, state);
         return V_NULL;
     }
-    if (!t->nslots || !is_obj(self)) return state;
-    Value slots = ou_dict_new(vm);
-    bool ok = slots != V_NULL;
-    for (uint32_t i = t->mro->n; ok && i-- > 0;) {
-        uint32_t pos = 0;
-        Value key, v;
-        while (ok && ou_dict_next(((Type *)v_obj(t->mro->items[i]))->dict, &pos, &key, &v)) {
-            if (!is_exact(v, T_MEMBER)) continue;
-            Value item = tail_of(t, v_obj(self))->slots[((Member *)v_obj(v))->index];
-            if (item != V_UNBOUND)
-                ok = ou_dict_set(vm, as_dict(slots), v_of(((Member *)v_obj(v))->name), item);
-        }
-    }
-    if (!ok || as_dict(slots)->n == 0) {
-        xrelease(vm, slots);
-        if (ok) return state;
-        release(vm, state);
-        return V_NULL;
-    }
-    Value pair[2] = {state, slots};
-    return ou_tuple_take(vm, pair, 2);
+    return names == V_NONE || as_list(names)->n == 0 ? state : with_slots(vm, self, names, state);
 }
 
 static Value object_getstate(VM *vm, const Value *args, int n) {
@@ -325,7 +339,7 @@ static Value get_state(VM *vm, Value self) {
     return r;
 }
 
-/* Arguments for cls.__new__: *out_args a tuple; *out_kw a dict or V_NULL. */
+/* Arguments for cls.__new__: *out_args a tuple, or None if the class does not say; *out_kw a dict or V_NULL. */
 static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw) {
     Str *name = ou_intern_c(vm, "__getnewargs_ex__");
     if (!name) return false;
@@ -354,8 +368,8 @@ static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw) {
     f = ou_getattr_opt(vm, self, name, &missing);
     obj_release(vm, name);
     if (f == V_NULL) {
-        *out_args = missing ? ou_tuple_new(vm, 0) : V_NULL;
-        return *out_args != V_NULL;
+        *out_args = V_NONE;
+        return missing;
     }
     *out_args = ou_call0(vm, f);
     release(vm, f);
@@ -380,19 +394,21 @@ static Value iterator_of(VM *vm, Value self, TypeId id, const char *method) {
 static Value reduce_newobj(VM *vm, Value self) {
     Type *t = ou_type_of(vm, self);
     Value args = V_NULL, kw = V_NULL;
-    if (!t->slots.make || !(t->flags & (TF_HEAP | TF_BASE)) || (t->flags & TF_NO_NEW))
-        return ou_raise(vm, E_TYPE, "cannot pickle '%.200T' object", self);
+    if (!t->slots.make) return ou_raise(vm, E_TYPE, "cannot pickle '%.200T' object", self);
     if (!new_arguments(vm, self, &args, &kw)) return V_NULL;
     bool ex = kw != V_NULL && as_dict(kw)->n;
-    const Type *native = t;
-    while (native->flags & TF_HEAP) native = native->base;
-    bool has_getstate = ou_type_lookup(vm, t, vm->names[N_DU_getstate]) !=
-                        ou_type_lookup(vm, vm->types[T_OBJECT], vm->names[N_DU_getstate]);
     Value parts[5] = {V_NULL, V_NULL, V_NULL, V_NULL, V_NULL};
-    if (native->id != T_OBJECT && !has_getstate && !as_tuple(args)->n && native->struct_id != T_LIST &&
-        native->struct_id != T_DICT && !(native->flags & TF_BASE)) {
-        ou_raise(vm, E_TYPE, "cannot pickle %R object", v_of(t->name));
-        goto fail;
+    if (args == V_NONE) { /* no arguments for __new__: then what a C struct holds must come with the state or the items */
+        const Type *native = t;
+        while (native->flags & TF_HEAP) native = native->base;
+        Value own = ou_type_lookup(vm, t, vm->names[N_DU_getstate]);
+        if (native->size > sizeof(Obj) && native->struct_id != T_LIST && native->struct_id != T_DICT &&
+            own == ou_type_lookup(vm, vm->types[T_OBJECT], vm->names[N_DU_getstate]))
+            return ou_raise(vm, E_TYPE,
+                            native->id == T_MEMORYVIEW || native->id == T_CODE ? "cannot pickle %.200T objects"
+                                                                               : "cannot pickle '%.200T' object",
+                            self);
+        if ((args = ou_tuple_new(vm, 0)) == V_NULL) return V_NULL;
     }
     parts[0] = ou_import_attr(vm, "copyreg", ex ? "__newobj_ex__" : "__newobj__");
     if (parts[0] == V_NULL) goto fail;

@@ -86,11 +86,7 @@ static Value static_call(VM *vm, Value self, const Value *args, int n, Tuple *kw
 }
 static Value class_get(VM *vm, Value self, Value obj, Value cls) {
     if (cls == V_NULL) cls = v_of(ou_type_of(vm, obj));
-    Value f = as_cm(self)->func;
-    if (is_exact(f, T_FUNCTION) || !is_obj(f)) return ou_method_new(vm, f, cls);
-    Type *t = ou_type_of(vm, f);
-    if (t->id == T_METHOD || !t->slots.descr_get) return ou_method_new(vm, f, cls);
-    return ou_descr_get(vm, f, cls, v_of(ou_type_of(vm, cls)));
+    return ou_method_new(vm, as_cm(self)->func, cls);
 }
 static Value cm_repr(VM *vm, Value self) {
     return ou_str_format(vm, ou_is_a(vm, self, T_STATICMETHOD) ? "<staticmethod(%R)>" : "<classmethod(%R)>",
@@ -178,13 +174,17 @@ static Value prop_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
 }
 
 /* The documentation of a subclass' instance is an attribute of its own: the class' __doc__ would hide the
- * field. */
+ * field. Where there is no room for it only a getter's documentation is missed. */
 static bool store_doc(VM *vm, Value self, Value doc) {
-    if (ou_type_of(vm, self)->id == T_PROPERTY || !(ou_type_of(vm, self)->flags & TF_DICT)) {
-        set_owned(vm, &as_prop(self)->doc, retain(doc));
+    Property *p = as_prop(self);
+    if (ou_type_of(vm, self)->id == T_PROPERTY) {
+        set_owned(vm, &p->doc, retain(doc));
         return true;
     }
-    return ou_instance_set(vm, v_obj(self), vm->names[N_DU_doc], doc) || vm->exc == V_NULL;
+    if (ou_setattr(vm, self, vm->names[N_DU_doc], doc)) return true;
+    if (p->getter_doc || !ou_exc_matches(vm, E_ATTRIBUTE)) return false;
+    ou_exc_clear(vm);
+    return true;
 }
 
 static int prop_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
@@ -280,9 +280,11 @@ static Value prop_deleter(VM *vm, const Value *args, int n) {
     return prop_copy(vm, args[0], V_NULL, V_NULL, args[1]);
 }
 static Value prop_set_name(VM *vm, const Value *args, int n) {
-    if (n != 3)
-        return ou_raise(vm, E_TYPE, "__set_name__() takes 2 positional arguments but %d were given", n - 1);
-    set_owned(vm, &as_prop(args[0])->name, retain(args[2]));
+    (void)n;
+    Tuple *given = as_tuple(args[1]);
+    if (given->n != 2)
+        return ou_raise(vm, E_TYPE, "__set_name__() takes 2 positional arguments but %d were given", (int)given->n);
+    set_owned(vm, &as_prop(args[0])->name, retain(given->items[1]));
     return V_NONE;
 }
 GET(prop_fget) {
@@ -328,7 +330,7 @@ static const NativeDef prop_methods[] = {
      0},
     {"deleter(fdel, /)", prop_deleter,
      "Descriptor to obtain a copy of the property with a different deleter.", 0},
-    {"__set_name__(owner=None, name=None, /)", prop_set_name, "Method to set name of a property.", 0},
+    {"__set_name__(*args)", prop_set_name, "Method to set name of a property.", 0},
     {0},
 };
 static const GetSetDef prop_getset[] = {
@@ -467,9 +469,9 @@ static int super_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnam
 static Value super_lookup(VM *vm, Type *type, Value obj, Type *start, Str *name, bool *missing) {
     *missing = false;
     Tuple *mro = start->mro;
-    uint32_t i = 0;
-    while (i < mro->n && mro->items[i] != v_of(type)) i++;
-    for (i++; i < mro->n; i++) {
+    uint32_t i = 0, n = mro ? mro->n : 0; /* none: it is being computed */
+    while (i < n && mro->items[i] != v_of(type)) i++;
+    for (i++; i < n; i++) {
         Type *t = (Type *)v_obj(mro->items[i]);
         Value v = t->dict ? ou_dict_get_str(vm, t->dict, name) : V_NULL;
         if (v != V_NULL) return ou_descr_get(vm, v, obj == v_of(start) ? V_NULL : obj, v_of(start));

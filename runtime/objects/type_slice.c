@@ -68,7 +68,7 @@ static Value slice_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwna
 static void slice_dealloc(VM *vm, Obj *o)
 {
     Slice *s = (Slice *)o;
-    xrelease(vm, s->start), xrelease(vm, s->stop), xrelease(vm, s->step);
+    xrelease(vm, s->step), xrelease(vm, s->start), xrelease(vm, s->stop);
     ou_finish_dealloc(vm, o, 0);
 }
 

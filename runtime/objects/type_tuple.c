@@ -261,7 +261,7 @@ static void tuple_dealloc(VM *vm, Obj *o)
 {
     Tuple *t = (Tuple *)o;
     size_t extra = t->n * sizeof(Value);
-    for (uint32_t i = 0; i < t->n; i++) xrelease(vm, t->items[i]);
+    for (uint32_t i = t->n; i-- > 0;) xrelease(vm, t->items[i]); /* the last one first, as lists do */
     if (o->shape == T_TUPLE) {
         if (gc_head(o)->next) ou_gc_untrack(vm, o);
         vm->objects_alive--;

@@ -502,7 +502,8 @@ static const NativeDef type_methods[] = {
 
 Value ou_type_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
     Type *t = (Type *)v_obj(self);
-    if (t->id == T_TYPE && n == 1 && !(kwnames && kwnames->n)) return retain(v_of(ou_type_of(vm, args[0])));
+    if (t->id == T_TYPE && n == 1)
+        return ou_no_kw(vm, "type", kwnames) ? retain(v_of(ou_type_of(vm, args[0]))) : V_NULL;
     if (!t->slots.make) {
         Value name = t->def ? ou_str_c(vm, t->def->name) : ou_type_display(vm, t);
         if (name != V_NULL) ou_raise(vm, E_TYPE, "cannot create '%.100U' instances", name);

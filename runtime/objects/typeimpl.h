@@ -81,7 +81,9 @@ bool ou_type_add_subclass(VM *vm, Type *base, Type *t);
 void ou_type_remove_subclass(Type *base, Type *t);
 void ou_type_new_version(VM *vm, Type *t);            /* and its subclasses */
 Value ou_compute_mro(VM *vm, Type *t);                /* a list */
-bool ou_type_set_mro(VM *vm, Type *t);                /* computes it (metaclass.mro() included) and stores it */
+int ou_type_set_mro(VM *vm, Type *t);                 /* computes it (metaclass.mro() included) and stores it; 0: meanwhile somebody
+                                                       * else did; -1 raised */
+bool ou_type_same_slots(const Type *a, const Type *b); /* do two solid types give their instances the same slots? */
 bool ou_type_set_bases(VM *vm, Type *t, Value bases); /* C.__bases__ = bases */
 bool ou_type_best_base(VM *vm, Tuple *bases, Type **out);
 const Type *ou_type_solid(const Type *t);             /* the nearest type that decides the memory layout */
