@@ -108,8 +108,8 @@ static void dealloc_now(VM *vm, Obj *o) {
     }
     t = vm->shapes[o->shape]->type; /* the finalizer may have changed the class */
     if (t->flags & TF_GC) {
+        ou_gc_untrack(vm, o); /* first: a callback may run the collector */
         if (gc_head(o)->prev & GC_HAS_WEAKREF) ou_weakref_object_dies(vm, o);
-        ou_gc_untrack(vm, o);
     } else if ((t->flags & TF_WEAKREF) && vm->weakrefs) {
         ou_weakref_object_dies(vm, o);
     }

@@ -123,6 +123,10 @@ static bool can_be_referenced(VM *vm, Value o) {
     return false;
 }
 
+static bool is_shared(const WeakRef *r) {
+    return r->callback == V_NULL && (is_exact(v_of(r), T_WEAKREF) || is_exact(v_of(r), T_WEAKPROXY));
+}
+
 static Value make(VM *vm, Type *cls, Value o, Value callback) {
     if (!can_be_referenced(vm, o)) return V_NULL;
     bool plain = callback == V_NULL && cls->id < T_COUNT;
@@ -138,9 +142,17 @@ static Value make(VM *vm, Type *cls, Value o, Value callback) {
     }
     r->target = v_obj(o);
     r->callback = callback == V_NULL ? V_NULL : retain(callback);
-    r->next = c->first;
-    if (c->first) c->first->prev = r;
-    c->first = r;
+    WeakRef *before = NULL; /* the shared reference comes first, then the shared proxy, then the newest of the others */
+    if (!(plain && cls->id == T_WEAKREF))
+        for (WeakRef *x = c->first; x && is_shared(x) && !(plain && is_exact(v_of(x), T_WEAKPROXY)); x = x->next)
+            before = x;
+    r->prev = before;
+    r->next = before ? before->next : c->first;
+    if (r->next) r->next->prev = r;
+    if (before)
+        before->next = r;
+    else
+        c->first = r;
     set_flag(vm, v_obj(o), true);
     return v_of(r);
 }
@@ -163,7 +175,7 @@ Value ou_weakref_first(VM *vm, Obj *o) {
     return r ? retain(v_of(r)) : V_NONE;
 }
 
-/* All references to o, newest first: a list. */
+/* All references to o: a list. */
 Value ou_weakref_list(VM *vm, Value o) {
     Value list = ou_list_new(vm, 0);
     if (list == V_NULL || !is_obj(o)) return list;
@@ -478,6 +490,18 @@ static Value proxy_float(VM *vm, Value self) {
     }
 EACH_BINOP(X)
 #undef X
+#define EACH_INPLACE(X) \
+    X(ADD) X(SUB) X(MUL) X(DIV) X(FLOORDIV) X(MOD) X(POW) X(LSHIFT) X(RSHIFT) X(AND) X(OR) X(XOR) X(MATMUL)
+#define X(op)                                                              \
+    static Value proxy_inplace_##op(VM *vm, Value a, Value b) {            \
+        Value x = target(vm, a), y = x == V_NULL ? V_NULL : target(vm, b); \
+        Value r = y == V_NULL ? V_NULL : ou_inplace(vm, BIN_##op, x, y);   \
+        xrelease(vm, x);                                                   \
+        xrelease(vm, y);                                                   \
+        return r;                                                          \
+    }
+EACH_INPLACE(X)
+#undef X
 #define UNARY(op)                                    \
     static Value proxy_un_##op(VM *vm, Value self) { \
         TARGET(V_NULL);                              \
@@ -497,8 +521,18 @@ static Value proxy_bytes(VM *vm, const Value *args, int n) {
     release(vm, o);
     return r;
 }
-static const NativeDef proxy_methods[] = {{"__bytes__()", proxy_bytes, NULL, 0}, {0}};
+static Value proxy_reversed(VM *vm, const Value *args, int n) {
+    (void)n;
+    Value o = target(vm, args[0]);
+    if (o == V_NULL) return V_NULL;
+    Value r = ou_call_method_c(vm, o, "__reversed__", NULL, 0);
+    release(vm, o);
+    return r;
+}
+static const NativeDef proxy_methods[] = {
+    {"__bytes__()", proxy_bytes, NULL, 0}, {"__reversed__()", proxy_reversed, NULL, 0}, {0}};
 #define X(op) [BIN_##op] = proxy_bin_##op,
+#define Y(op) [BIN_##op] = proxy_inplace_##op,
 const TypeDef ou_type_weakproxy = {
     .name = "weakref.ProxyType",
     .size = sizeof(WeakRef),
@@ -521,6 +555,7 @@ const TypeDef ou_type_weakproxy = {
               .setitem = proxy_setitem,
               .contains = proxy_contains,
               .binary = {EACH_BINOP(X)},
+              .inplace = {EACH_INPLACE(Y)},
               .unary = {[UN_NEG] = proxy_un_NEG,
                         [UN_POS] = proxy_un_POS,
                         [UN_INVERT] = proxy_un_INVERT,
@@ -531,3 +566,4 @@ const TypeDef ou_type_weakproxy = {
     .methods = proxy_methods,
 };
 #undef X
+#undef Y
