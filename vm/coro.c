@@ -495,9 +495,13 @@ int ou_await_begin(VM *vm, Value *R, const Ins *pc, Gen **out)
         release(vm, o);
         return AWAIT_VALUE;
     }
-    if (g->state == GEN_RUNNING || (g->flags & (GEN_F_DRIVEN | GEN_F_LINKED))) {
+    if (g->state == GEN_RUNNING || (root_of(g)->flags & GEN_F_DRIVEN)) {
         ou_raise(vm, E_VALUE, "%s already executing", kind_name(g));
         goto fail;
+    }
+    if (g->flags & GEN_F_LINKED) { /* a suspended frame waits for this generator too: it stays linked there */
+        GenResult r = ou_leaf_step(vm, o, V_NONE, V_NULL, &v);
+        return leaf_result(vm, R, pc, r, v);
     }
     if (g->state == GEN_CREATED) {
         link_frame(g, me, pc);
