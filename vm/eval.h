@@ -142,13 +142,16 @@ bool ou_slow_unpack(VM *vm, Value *R, const Ins *pc);
 bool ou_slow_misc(VM *vm, Value *R, const Ins *pc);        /* every rarer instruction */
 Str *ou_site_name(Value *R, const Ins *pc);                /* name of the instruction at pc[-1] */
 
-/* A frame that has ended lets go of its function, but remembers the name that its repr shows. The caller releases the result. */
+/* A frame that has ended lets go of its function, but remembers its code, or where the function was renamed the name that its
+ * repr shows. The caller releases the result. */
 static inline Value ou_gen_drop_fn(Gen *g)
 {
     Value fn = g->fn;
     g->fn = V_NONE;
-    if (g->extra == V_NULL && is_exact(fn, T_FUNCTION))
-        g->extra = retain(v_of(as_function(fn)->qualname));
+    if (g->extra == V_NULL && is_exact(fn, T_FUNCTION)) {
+        const Function *f = as_function(fn);
+        g->extra = retain(f->qualname == f->code->qualname && f->name == f->code->name ? v_of(f->code) : v_of(f->qualname));
+    }
     return fn;
 }
 

@@ -6,6 +6,10 @@
 #include "vm/eval.h"
 
 static const Code *gen_code(const Gen *g) { return is_exact(g->fn, T_FUNCTION) ? as_function(g->fn)->code : NULL; }
+static const Code *past_code(const Gen *g) /* of a frame that has ended */
+{
+    return g->extra != V_NULL && is_exact(g->extra, T_CODE) ? (const Code *)v_obj(g->extra) : NULL;
+}
 
 /* ---- names ---- */
 
@@ -18,6 +22,9 @@ static Value name_slot(VM *vm, Gen *g, NameId key)
     }
     if (is_exact(g->fn, T_FUNCTION))
         return retain(v_of(key == N_DU_name ? as_function(g->fn)->name : as_function(g->fn)->qualname));
+    const Code *c = past_code(g);
+    if (c)
+        return retain(v_of(key == N_DU_name ? c->name : c->qualname));
     Value q = g->extra;
     if (q != V_NULL && is_exact(q, T_DICT))
         q = ou_dict_get_str(vm, as_dict(q), name_of(vm, N_DU_qualname));
@@ -36,11 +43,11 @@ static bool set_name_slot(VM *vm, Gen *g, NameId key, Value v)
         return false;
     }
     if (g->extra == V_NULL || !is_exact(g->extra, T_DICT)) {
-        Value d = ou_dict_new(vm);
-        if (d == V_NULL)
-            return false;
-        if (g->extra != V_NULL && !ou_dict_set_str(vm, as_dict(d), name_of(vm, N_DU_qualname), g->extra)) {
-            release(vm, d);
+        Value d = ou_dict_new(vm), q = d == V_NULL || g->extra == V_NULL ? V_NULL : name_slot(vm, g, N_DU_qualname);
+        bool ok = d != V_NULL && vm->exc == V_NULL && (q == V_NULL || ou_dict_set_str(vm, as_dict(d), name_of(vm, N_DU_qualname), q));
+        xrelease(vm, q);
+        if (!ok) {
+            xrelease(vm, d);
             return false;
         }
         set_owned(vm, &g->extra, d);
@@ -90,6 +97,8 @@ Value ou_gen_get_code(VM *vm, Value self)
 {
     (void)vm;
     const Code *c = gen_code(as_gen(self));
+    if (!c)
+        c = past_code(as_gen(self));
     return c ? retain(v_of(c)) : V_NONE;
 }
 static Value gen_get_awaiting(VM *vm, Value self)
@@ -200,14 +209,14 @@ Value ou_throw_args(VM *vm, const Value *args, int n)
             exc = ou_call(vm, type, as_tuple(val)->items, (int)as_tuple(val)->n, NULL);
         else
             exc = ou_call1(vm, type, val);
-        if (exc == V_NULL)
-            return V_NULL;
-        if (!(ou_type_of(vm, exc)->flags & TF_EXC)) { /* a __new__ of its own may give anything */
+        if (exc != V_NULL && !(ou_type_of(vm, exc)->flags & TF_EXC)) { /* a __new__ of its own may give anything */
             ou_raise(vm, E_TYPE, "calling %R should have returned an instance of BaseException, not %R", type,
                      v_of(ou_type_of(vm, exc)));
             release(vm, exc);
-            return V_NULL;
+            exc = V_NULL;
         }
+        if (exc == V_NULL) /* then that is thrown */
+            exc = ou_exc_take(vm);
     } else if (is_obj(type) && (ou_type_of(vm, type)->flags & TF_EXC)) {
         if (val != V_NONE)
             return ou_raise(vm, E_TYPE, "instance exception may not have a separate value");
