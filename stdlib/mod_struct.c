@@ -272,6 +272,7 @@ static bool pack_float(VM *vm, const Struct *s, const Field *f, uint8_t *d, Valu
         }
         return false;
     }
+    if (isnan(x)) x = copysign((double)NAN, x); /* what tells nans apart inside stays inside */
     uint64_t bits = 0;
     if (f->code == 'd') {
         memcpy(&bits, &x, 8);

@@ -91,6 +91,7 @@ struct ouro_vm {
     void *module_state[64]; /* per native module, index from stdlib/modules.def; freed by its fini */
     uint32_t seed;          /* string hash seed */
     uint64_t id_counter;    /* task names and the like */
+    uint64_t nan_counter;   /* nans made of text, see type_float.c */
     bool finalizing;
     bool debug;             /* origin tracking */
     bool dev_mode;

@@ -143,7 +143,7 @@ static Value float_power3(VM *vm, Value a, Value b, Value c)
 }
 
 static Value float_neg(VM *vm, Value self) { return v_float(-ou_float_of(vm, self)); }
-static Value float_pos(VM *vm, Value self) { return v_float(ou_float_of(vm, self)); }
+static Value float_pos(VM *vm, Value self) { return is_float(self) ? self : v_float(ou_float_of(vm, self)); }
 static Value float_abs(VM *vm, Value self) { return v_float(fabs(ou_float_of(vm, self))); }
 
 static bool holds(double a, double b, CmpOp op)
@@ -172,10 +172,10 @@ static Value float_compare(VM *vm, Value a, Value b, CmpOp op)
 
 int64_t ou_hash_double(double d, Value self)
 {
-    (void)self; /* all nans of a VM are the same value here, so they share one hash */
     const int bits = 61;
     const uint64_t p = (UINT64_C(1) << bits) - 1;
-    if (!isfinite(d)) return isinf(d) ? d > 0 ? 314159 : -314159 : 0;
+    if (d != d) return (int64_t)(self * UINT64_C(0x9E3779B97F4A7C15) >> 4); /* a nan equals nothing but itself: by identity, as in CPython */
+    if (isinf(d)) return d > 0 ? 314159 : -314159;
     if (d > -1e15 && d < 1e15 && d == (double)(int64_t)d) return ou_hash_i64((int64_t)d);
     int e;
     double m = frexp(fabs(d), &e);
@@ -228,6 +228,14 @@ bool ou_number_unscore(char *s, size_t *n)
     return true;
 }
 
+/* A nan that is no other's twin: `float("nan")` makes a new object in CPython, and containers look at identity before they compare.
+ * The payload is a number, small enough for the negated one to stay below the tag of ints. */
+static Value new_nan(VM *vm, bool negative)
+{
+    uint64_t payload = ++vm->nan_counter & ((UINT64_C(1) << 40) - 1);
+    return (negative ? UINT64_C(0xFFF8000000000000) : UINT64_C(0x7FF8000000000000)) + payload + V_DBL;
+}
+
 static Value from_text(VM *vm, const char *s, size_t n, Value shown)
 {
     char fixed[128], *t = fixed;
@@ -236,7 +244,8 @@ static Value from_text(VM *vm, const char *s, size_t n, Value shown)
     double d = 0;
     bool ok = ou_number_unscore(t, &len) && ou_double_parse(t, len, &d);
     if (t != fixed) ou_free(&vm->heap, t, n);
-    return ok ? v_float(d) : ou_raise(vm, E_VALUE, "could not convert string to float: %R", shown);
+    if (!ok) return ou_raise(vm, E_VALUE, "could not convert string to float: %R", shown);
+    return d == d ? v_float(d) : new_nan(vm, signbit(d) != 0);
 }
 
 static Value float_convert(VM *vm, Value x)

@@ -3,7 +3,7 @@
  *
  *   0x0000 pppppppppppp            object pointer: 16-aligned, below 2^48, bit 1 clear
  *   0x02 06 0A 0E 12 16            None False True NotImplemented unbound Ellipsis: bit 1 set, so never an object
- *   double bits + 2^49             0x0002... to 0xFFFA... (NaNs are made canonical by v_float)
+ *   double bits + 2^49             0x0002... to 0xFFFA... (NaNs: canonical by v_float, or float("nan")'s own)
  *   0xFFFE000000000000 + 2^48 + i  small int i, -2^48 <= i < 2^48, excess encoding (keeps the order, finds overflow)
  *
  * The all-zero word V_NULL is never a script value: as a result it means "failed, the exception is pending", as an
