@@ -218,7 +218,7 @@ static Value get_block(Reader *r, char tag)
     if (tag == 's')
         return ou_bytes_new(vm, p, n);
     if (tag == 'c') {
-        Value c = ou_code_load(vm, p, n);
+        Value c = ou_code_load(vm, p, n, false);
         return c != V_NULL || vm->exc != V_NULL ? c : bad_data(r, "code of another build");
     }
     return ou_str_decode(vm, (const char *)p, n, "utf-8", "surrogatepass");

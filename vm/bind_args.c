@@ -236,8 +236,10 @@ locals:
     return true;
 }
 
-void ou_code_prepare(Code *c)
+bool ou_code_prepare(VM *vm, Code *c)
 {
+    if (!ou_code_ready(vm, c))
+        return false;
     bool heap = (c->flags & CO_HEAP_FRAME) != 0;
     bool plain = c->nplain != 0xFFFF && c->nplain < 0xFF00;
     c->callkey = plain && !heap ? (uint16_t)(c->nplain + 1) : 0xFFFF;
@@ -249,6 +251,7 @@ void ou_code_prepare(Code *c)
             c->returns_none = false;
         k += ou_op_words[op];
     }
+    return true;
 }
 
 const uint8_t ou_op_words[OP_COUNT] = {

@@ -101,8 +101,10 @@ static Value plain_init(VM *vm, Value cls)
     if (init == V_NULL || !is_exact(init, T_FUNCTION))
         return V_NULL;
     Code *c = as_function(init)->code;
-    if (!c->callkey)
-        ou_code_prepare(c);
+    if (!c->callkey && !ou_code_prepare(vm, c)) {
+        ou_exc_clear(vm); /* the general way will say it again */
+        return V_NULL;
+    }
     return c->flags & CO_HEAP_FRAME || !c->returns_none ? V_NULL : init;
 }
 
@@ -144,8 +146,11 @@ static int call_in_window(VM *vm, Value *R, const Ins *pc, unsigned a, Value *w,
         if (is_exact(f, T_FUNCTION)) {
             Function *fn = as_function(f);
             Code *c = fn->code;
-            if (!c->callkey)
-                ou_code_prepare(c);
+            if (!c->callkey && !ou_code_prepare(vm, c)) {
+                release_all(vm, w + 2, n);
+                release(vm, f);
+                return CALL_ERROR;
+            }
             Value *base = heap ? vm->top + FRAME_DETACHED : w + 2;
             if (base + c->nregs + n > vm->stack_limit && !ou_stack_check(vm, base + c->nregs + n)) {
                 release_all(vm, w + 2, n);
@@ -413,8 +418,8 @@ static Value run_detached(VM *vm, Function *fn, const Value *args, int n, Tuple 
 static Value call_function(VM *vm, Function *fn, const Value *args, int n, Tuple *kwnames)
 {
     Code *c = fn->code;
-    if (!c->callkey)
-        ou_code_prepare(c);
+    if (!c->callkey && !ou_code_prepare(vm, c))
+        return V_NULL;
     if (!(c->flags & CO_HEAP_FRAME))
         return run_detached(vm, fn, args, n, kwnames);
     unsigned total = (unsigned)n + (kwnames ? kwnames->n : 0);
@@ -538,8 +543,10 @@ Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure)
     Value fv = ou_function_new(vm, code, globals, closure);
     if (fv == V_NULL)
         return V_NULL;
-    if (!code->callkey)
-        ou_code_prepare(code);
+    if (!code->callkey && !ou_code_prepare(vm, code)) {
+        release(vm, fv);
+        return V_NULL;
+    }
     Value out = V_NULL, ns = locals == V_NULL || locals == v_of(globals) ? V_NONE : locals;
     if (code->flags & CO_HEAP_FRAME) { /* top-level await: the caller drives it */
         out = ou_gen_make(vm, as_function(fv));

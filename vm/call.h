@@ -27,8 +27,12 @@ Value ou_compile(VM *vm, const char *src, size_t n, Value filename, const char *
 
 Value ou_code_disassemble(VM *vm, Code *c); /* text for --dis: a str */
 /* Code as bytes and back (marshal.c), good within one build. Load: V_NULL without an exception: not of this build. */
+bool ou_code_thaw(VM *vm, Code *c);
 Value ou_code_dump(VM *vm, Code *c);
-Value ou_code_load(VM *vm, const uint8_t *p, size_t n);
+Value ou_code_load(VM *vm, const uint8_t *p, size_t n, bool lasting); /* lasting: the bytes outlive the VM */
+/* A function of a frozen module is read when it is first called or looked into: what code.c, type_code.c and callers read of a
+ * Code beyond its counts, flags, names, doc and captures is there only after this. false: raised. */
+static inline bool ou_code_ready(VM *vm, Code *c) { return !c->frozen || ou_code_thaw(vm, c); }
 
 /* The current script frame and its callers, innermost first. */
 typedef struct FrameRef {

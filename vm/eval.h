@@ -73,7 +73,7 @@ void ou_release_frame_locals(VM *vm, Value *R, const Code *c);
 
 /* bind_args.c: parameters from arguments. src[0..n + kw) are owned and are moved or released in any case; dest may be src. */
 bool ou_bind_function(VM *vm, Function *fn, Value *src, int n, Tuple *kwnames, Value *dest);
-void ou_code_prepare(Code *c);
+bool ou_code_prepare(VM *vm, Code *c); /* before the first call: false raised */
 extern const uint8_t ou_op_words[OP_COUNT];
 
 /* call.c */

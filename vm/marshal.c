@@ -1,4 +1,5 @@
 /* A Code as bytes and back, for bytecode that is frozen into the library: ou_code_dump, ou_code_load.
+ * The bodies of functions are read when they are needed (ou_code_thaw): most of a module's are not.
  * Good within one build only (opcodes and layouts may differ in the next), so the text begins with a number that changes with
  * opcodes.def; a mismatch is no error, the loader says V_NULL without an exception and the caller compiles the source.
  * Numbers are varints of seven bits a byte; source spans are stored as differences, because most instructions share them. */
@@ -43,7 +44,7 @@ static void put_text(StrBuf *b, const void *p, size_t n)
     ou_sb_put(b, p, n);
 }
 
-static bool dump_code(VM *vm, StrBuf *b, const Code *k);
+static bool dump_code(VM *vm, StrBuf *b, Code *k);
 
 static bool dump_items(VM *vm, StrBuf *b, const Value *items, size_t n);
 
@@ -125,14 +126,14 @@ static void dump_locs(StrBuf *b, const Code *k)
     }
 }
 
-static bool dump_code(VM *vm, StrBuf *b, const Code *k)
+/* What is only needed once the code runs. */
+static bool dump_body(VM *vm, StrBuf *b, const Code *k)
 {
-    uint32_t head[] = {k->flags, k->nargs, k->nposonly, k->nkwonly, k->nlocals, k->nregs, k->nfar, k->nplain, k->ncells,
-                       k->nfree, k->returns_none, k->ncode, k->nhandlers, k->nlive, k->nsites, k->firstlineno, k->module_kind};
+    uint32_t head[] = {k->ncells, k->ncode, k->nhandlers, k->nlive, k->nsites};
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
         put_u(b, head[i]);
-    Value objects[] = {v_of(k->name), v_of(k->qualname), v_of(k->varnames), v_of(k->cellnames), v_of(k->freenames), k->doc};
-    if (!dump_items(vm, b, objects, sizeof objects / sizeof objects[0]) || !dump_items(vm, b, k->consts, k->nconsts))
+    Value names[] = {v_of(k->varnames), v_of(k->cellnames), v_of(k->freenames)};
+    if (!dump_items(vm, b, names, 3) || !dump_items(vm, b, k->consts, k->nconsts))
         return false;
     for (uint32_t i = 0; i < k->ncode; i += ou_op_info[INS_OP(k->code[i])].words) {
         ou_sb_put(b, (const char *)&k->code[i], 4);
@@ -157,13 +158,32 @@ static bool dump_code(VM *vm, StrBuf *b, const Code *k)
         put_u(b, k->sites[i].at);
         put_u(b, k->sites[i].konst);
     }
+    for (uint32_t i = 0; i < k->ncells; i++)
+        put_u(b, k->cellregs[i]);
+    return !b->failed;
+}
+
+static bool dump_code(VM *vm, StrBuf *b, Code *k)
+{
+    if (!ou_code_ready(vm, k))
+        return false;
+    uint32_t head[] = {k->flags, k->nargs, k->nposonly, k->nkwonly, k->nlocals, k->nregs, k->nfar, k->nplain, k->nfree, k->firstlineno, k->module_kind};
+    for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+        put_u(b, head[i]);
+    Value objects[] = {v_of(k->name), v_of(k->qualname), k->doc};
+    if (!dump_items(vm, b, objects, 3))
+        return false;
     for (uint32_t i = 0; i < k->nfree; i++) {
         put_u(b, k->captures[i].from_local);
         put_u(b, k->captures[i].index);
     }
-    for (uint32_t i = 0; i < k->ncells; i++)
-        put_u(b, k->cellregs[i]);
-    return !b->failed;
+    StrBuf body;
+    ou_sb_init(&body, vm);
+    bool ok = dump_body(vm, &body, k) && !body.failed;
+    if (ok)
+        put_text(b, body.p, body.n);
+    ou_sb_drop(&body);
+    return ok && !b->failed;
 }
 
 Value ou_code_dump(VM *vm, Code *code)
@@ -187,6 +207,7 @@ typedef struct In {
     Str *filename;
     int depth;
     bool bad; /* cut off or not ours */
+    bool lasting;
 } In;
 
 static uint64_t get_u(In *in)
@@ -376,36 +397,28 @@ static void load_arrays(In *in, Code *k)
         k->sites[i].at = (uint32_t)get_u(in);
         k->sites[i].konst = (uint32_t)get_u(in);
     }
-    for (uint32_t i = 0; i < k->nfree; i++) {
-        k->captures[i].from_local = (uint8_t)get_u(in);
-        k->captures[i].index = (uint16_t)get_u(in);
-    }
     for (uint32_t i = 0; i < k->ncells; i++)
         k->cellregs[i] = (uint8_t)get_u(in);
 }
 
-/* The objects of a code, checked for their types; false: not ours or raised. */
-static bool load_objects(In *in, Code *k)
+/* n objects of those types (T_OBJECT: any); false: not ours or raised. */
+static bool load_objects(In *in, const TypeId *types, Value *v, uint32_t n)
 {
-    static const TypeId types[] = {T_STR, T_STR, T_TUPLE, T_TUPLE, T_TUPLE};
-    Value v[6] = {0};
-    bool ok = get_u(in) == 6;
-    for (int i = 0; i < 6 && ok; i++) {
+    bool ok = get_u(in) == n;
+    for (uint32_t i = 0; i < n && ok; i++) {
         v[i] = load_value(in);
-        ok = v[i] != V_NULL && (i == 5 || is_exact(v[i], types[i]));
+        ok = v[i] != V_NULL && (types[i] == T_OBJECT || is_exact(v[i], types[i]));
     }
     if (!ok) {
-        for (int i = 0; i < 6; i++)
+        for (uint32_t i = 0; i < n; i++)
             xrelease(in->vm, v[i]);
         in->bad = true;
-        return false;
     }
-    k->name = as_str(v[0]);
-    k->qualname = as_str(v[1]);
-    k->varnames = as_tuple(v[2]);
-    k->cellnames = as_tuple(v[3]);
-    k->freenames = as_tuple(v[4]);
-    k->doc = v[5];
+    return ok;
+}
+
+static void load_consts(In *in, Code *k)
+{
     uint32_t n = get_count(in);
     k->consts = room(in, sizeof(Value) * n);
     for (uint32_t i = 0; i < n && !in->bad; i++) {
@@ -423,21 +436,64 @@ static bool load_objects(In *in, Code *k)
         k->consts = NULL;
         k->nconsts = 0;
     }
-    return !in->bad;
+}
+
+static void load_body(In *in, Code *k)
+{
+    static const TypeId types[] = {T_TUPLE, T_TUPLE, T_TUPLE};
+    uint32_t head[5];
+    for (int i = 0; i < 5; i++)
+        head[i] = (uint32_t)get_u(in);
+    size_t left = (size_t)(in->end - in->p);
+    for (int i = 0; i < 5; i++)
+        in->bad |= head[i] > left * 4;
+    Value v[3] = {0};
+    if (in->bad || !load_objects(in, types, v, 3))
+        return;
+    k->varnames = as_tuple(v[0]);
+    k->cellnames = as_tuple(v[1]);
+    k->freenames = as_tuple(v[2]);
+    load_consts(in, k);
+    if (in->bad)
+        return;
+    k->code = room(in, sizeof(Ins) * head[1]);
+    k->locs = room(in, sizeof(CodeLoc) * head[1]);
+    k->ncode = k->code && k->locs ? head[1] : 0;
+    k->handlers = room(in, sizeof(CodeHandler) * head[2]);
+    k->nhandlers = k->handlers ? head[2] : 0;
+    k->live = room(in, sizeof(CodeLive) * head[3]);
+    k->nlive = k->live ? head[3] : 0;
+    k->sites = room(in, sizeof(CodeSite) * head[4]);
+    k->nsites = k->sites ? head[4] : 0;
+    k->cellregs = room(in, (uint16_t)head[0]);
+    k->ncells = (uint16_t)(k->cellregs ? head[0] : 0);
+    if (!in->bad)
+        load_arrays(in, k);
+#if !defined(NDEBUG)
+    uint32_t at;
+    if (!in->bad && ou_code_verify(k, &at))
+        in->bad = true;
+#endif
 }
 
 static Code *load_code(In *in)
 {
-    uint32_t head[17];
-    for (int i = 0; i < 17; i++)
+    static const TypeId types[] = {T_STR, T_STR, T_OBJECT};
+    uint32_t head[11];
+    for (int i = 0; i < 11; i++)
         head[i] = (uint32_t)get_u(in);
-    size_t left = (size_t)(in->end - in->p);
-    for (int i = 11; i < 15; i++)
-        in->bad |= head[i] > left * 4;
-    Code *k = in->bad ? NULL : ou_new(in->vm, ou_builtin(in->vm, T_CODE), 0);
-    if (!k)
+    Value v[3] = {0};
+    if (in->bad || !load_objects(in, types, v, 3))
         return NULL;
-    k->doc = V_NONE;
+    Code *k = ou_new(in->vm, ou_builtin(in->vm, T_CODE), 0);
+    if (!k) {
+        for (int i = 0; i < 3; i++)
+            release(in->vm, v[i]);
+        return NULL;
+    }
+    k->name = as_str(v[0]);
+    k->qualname = as_str(v[1]);
+    k->doc = v[2];
     k->filename = in->filename;
     in->filename->h.refs++;
     k->flags = head[0];
@@ -448,31 +504,24 @@ static Code *load_code(In *in)
     k->nregs = (uint16_t)head[5];
     k->nfar = (uint16_t)head[6];
     k->nplain = (uint16_t)head[7];
-    k->returns_none = head[10] != 0;
-    k->firstlineno = head[15];
-    k->module_kind = head[16];
-    if (load_objects(in, k)) {
-        k->code = room(in, sizeof(Ins) * head[11]);
-        k->locs = room(in, sizeof(CodeLoc) * head[11]);
-        k->ncode = k->code && k->locs ? head[11] : 0;
-        k->handlers = room(in, sizeof(CodeHandler) * head[12]);
-        k->nhandlers = k->handlers ? head[12] : 0;
-        k->live = room(in, sizeof(CodeLive) * head[13]);
-        k->nlive = k->live ? head[13] : 0;
-        k->sites = room(in, sizeof(CodeSite) * head[14]);
-        k->nsites = k->sites ? head[14] : 0;
-        k->cellregs = room(in, (uint16_t)head[8]);
-        k->ncells = (uint16_t)(k->cellregs ? head[8] : 0);
-        k->captures = room(in, sizeof(CodeCapture) * (uint16_t)head[9]);
-        k->nfree = (uint16_t)(k->captures ? head[9] : 0);
-        if (!in->bad)
-            load_arrays(in, k);
+    k->captures = room(in, sizeof(CodeCapture) * (uint16_t)head[8]);
+    k->nfree = (uint16_t)(k->captures ? head[8] : 0);
+    k->firstlineno = head[9];
+    k->module_kind = head[10];
+    for (uint32_t i = 0; i < k->nfree; i++) {
+        k->captures[i].from_local = (uint8_t)get_u(in);
+        k->captures[i].index = (uint16_t)get_u(in);
     }
-#if !defined(NDEBUG)
-    uint32_t at;
-    if (!in->bad && ou_code_verify(k, &at))
-        in->bad = true;
-#endif
+    uint32_t n = get_count(in);
+    const uint8_t *end = in->p + n;
+    if (!in->bad && in->lasting && k->module_kind == CODE_FUNCTION) {
+        k->frozen = in->p;
+        k->frozen_len = n;
+        in->p = end;
+    } else if (!in->bad) {
+        load_body(in, k);
+        in->bad |= in->p != end;
+    }
     if (in->bad) {
         obj_release(in->vm, k);
         return NULL;
@@ -480,9 +529,34 @@ static Code *load_code(In *in)
     return k;
 }
 
-Value ou_code_load(VM *vm, const uint8_t *p, size_t n)
+bool ou_code_thaw(VM *vm, Code *c)
 {
-    In in = {.vm = vm, .p = p, .end = p + n};
+    In in = {.vm = vm, .p = c->frozen, .end = c->frozen + c->frozen_len, .filename = c->filename, .lasting = true};
+    load_body(&in, c);
+    if (!in.bad) {
+        c->frozen = NULL;
+        return true;
+    }
+    CodeCapture *captures = c->captures; /* as it was, for another attempt */
+    uint16_t nfree = c->nfree;
+    c->captures = NULL;
+    c->nfree = 0;
+    ou_code_free_arrays(vm, c);
+    c->captures = captures;
+    c->nfree = nfree;
+    Tuple **names[] = {&c->varnames, &c->cellnames, &c->freenames};
+    for (int i = 0; i < 3; i++) {
+        obj_xrelease(vm, *names[i]);
+        *names[i] = NULL;
+    }
+    if (vm->exc == V_NULL)
+        ou_raise(vm, E_SYSTEM, "frozen code is damaged");
+    return false;
+}
+
+Value ou_code_load(VM *vm, const uint8_t *p, size_t n, bool lasting)
+{
+    In in = {.vm = vm, .p = p, .end = p + n, .lasting = lasting};
     uint32_t id = 0;
     if (n < sizeof id)
         return V_NULL;

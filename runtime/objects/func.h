@@ -66,6 +66,8 @@ typedef struct Code {
     uint8_t *cellregs;  /* register of each of cellnames */
     uint32_t firstlineno;
     Value doc;          /* str or V_NONE */
+    const uint8_t *frozen; /* the rest of it, still to be read from the library's read-only data (ou_code_ready); NULL: complete */
+    uint32_t frozen_len;
     uint32_t module_kind; /* CODE_FUNCTION, CODE_MODULE, CODE_CLASS, CODE_EXPR */
 } Code;
 enum { CODE_FUNCTION, CODE_MODULE, CODE_CLASS, CODE_EXPR };
@@ -170,7 +172,7 @@ Value ou_cell_new(VM *vm, Value v);                                       /* ret
 Value ou_module_new(VM *vm, const char *name, size_t n);
 Value ou_frame_new(VM *vm, Value func, uint32_t pc, Value back, Value locals); /* back V_NONE, locals V_NULL: none; retains all */
 void ou_code_free_arrays(VM *vm, Code *code);                               /* vm/code.c: consts and all arrays, for the dealloc */
-Code *ou_code_copy(VM *vm, const Code *c);                                    /* NULL raised */
+Code *ou_code_copy(VM *vm, Code *c);                                    /* NULL raised */
 uint32_t ou_code_line(const Code *c, uint32_t pc);
 Str *ou_code_name_at(const Code *c, uint32_t at);                         /* through sites; borrowed */
 

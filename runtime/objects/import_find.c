@@ -233,7 +233,7 @@ Value ou_compile_found(VM *vm, const Found *f, Value filename)
 {
     if (f->kind == FOUND_FROZEN) {
         const FrozenModule *z = &ou_frozen_modules[f->index];
-        Value ready = z->code ? ou_code_load(vm, z->code, z->code_len) : V_NULL;
+        Value ready = z->code ? ou_code_load(vm, z->code, z->code_len, true) : V_NULL;
         if (ready != V_NULL || vm->exc != V_NULL)
             return ready;
         return ou_compile(vm, z->source, z->source_len, filename, "exec", 0);

@@ -604,7 +604,38 @@ static void update_derived(Type *t) {
     if (t->slots.getattr == script_getattr) t->flags |= TF_GETATTR_HOOK;
 }
 
+/* Does t inherit all that its base has, in the base's order? Then only names of its own can change a slot. (The slots of
+ * built-in types come from C; those of object, type and the exceptions are known to be what their names say.) */
+static bool extends_base(const Type *t) {
+    const Tuple *mro = t->mro, *above = t->base ? t->base->mro : NULL;
+    if (!above || mro->n != above->n + 1 || memcmp(mro->items + 1, above->items, above->n * sizeof(Value)) != 0) return false;
+    if (!(t->base->flags & (TF_HEAP | TF_EXC)) && t->base->id != T_OBJECT && t->base->id != T_TYPE) return false;
+    for (uint32_t i = 0; i < t->dict->nentries; i++) {
+        Value key = t->dict->entries[i].key;
+        if (key != V_NULL && (!is_str(key) || !(as_str(key)->flags & STR_INTERNED))) return false;
+    }
+    return true;
+}
+
+static void update_own(VM *vm, Type *t) {
+    for (const SlotDef *d = ou_slot_defs; d->def.sig; d++) *slot_at(&t->slots, d->offset) = *slot_at(&t->base->slots, d->offset);
+    for (uint32_t i = 0; i < t->dict->nentries; i++) {
+        Value key = t->dict->entries[i].key;
+        if (key == V_NULL || as_str(key)->data[0] != '_') continue;
+        const SlotDef *group = ou_slot_defs;
+        for (const SlotDef *d = ou_slot_defs; d->def.sig; d++) {
+            if (d->offset != group->offset) group = d;
+            if (vm->names[d->name] == as_str(key)) update_group(vm, t, group);
+        }
+    }
+}
+
 void ou_slots_update_all(VM *vm, Type *t) {
+    if (extends_base(t)) {
+        update_own(vm, t);
+        update_derived(t);
+        return;
+    }
     const SlotDef *d = ou_slot_defs;
     while (d->def.sig) {
         update_group(vm, t, d);

@@ -87,7 +87,7 @@ GET(co_kwonlyargcount) {
     return v_smallint(CODE->nkwonly);
 }
 GET(co_nlocals) {
-    (void)vm;
+    if (!ou_code_ready(vm, CODE)) return V_NULL;
     return v_smallint(CODE->varnames ? CODE->varnames->n : 0);
 }
 GET(co_stacksize) {
@@ -99,15 +99,19 @@ GET(co_flags) {
     return v_smallint(CODE->flags);
 }
 GET(co_varnames) {
+    if (!ou_code_ready(vm, CODE)) return V_NULL;
     return tuple_or_empty(vm, CODE->varnames);
 }
 GET(co_cellvars) {
+    if (!ou_code_ready(vm, CODE)) return V_NULL;
     return tuple_or_empty(vm, CODE->cellnames);
 }
 GET(co_freevars) {
+    if (!ou_code_ready(vm, CODE)) return V_NULL;
     return tuple_or_empty(vm, CODE->freenames);
 }
 GET(co_code) {
+    if (!ou_code_ready(vm, CODE)) return V_NULL;
     return ou_bytes_new(vm, CODE->code, (size_t)CODE->ncode * sizeof(Ins));
 }
 GET(co_empty_bytes) {
@@ -115,6 +119,7 @@ GET(co_empty_bytes) {
     return ou_bytes_new(vm, "", 0);
 }
 GET(co_consts) {
+    if (!ou_code_ready(vm, CODE)) return V_NULL;
     Value list = ou_list_new(vm, CODE->nconsts + 1);
     if (list == V_NULL || !ou_list_append(vm, as_list(list), CODE->doc == V_NULL ? V_NONE : CODE->doc))
         goto fail;
@@ -138,6 +143,7 @@ static bool is_in(const Tuple *t, Value v) {
 /* Names of globals and attributes, each once, in the order of use. Reading a cell has a name beside it too,
  * for the NameError. */
 GET(co_names) {
+    if (!ou_code_ready(vm, CODE)) return V_NULL;
     Value d = ou_dict_new(vm);
     for (uint32_t i = 0; d != V_NULL && i < CODE->nsites; i++) {
         Value v = CODE->consts[CODE->sites[i].konst];
@@ -199,6 +205,7 @@ static bool append_tuple(VM *vm, Value list, const Value *items, size_t n) {
 static Value code_positions(VM *vm, const Value *args, int n) {
     (void)n;
     Code *c = as_code(args[0]);
+    if (!ou_code_ready(vm, c)) return V_NULL;
     Value list = ou_list_new(vm, c->ncode);
     for (uint32_t i = 0; list != V_NULL && i < c->ncode; i++) {
         CodeLoc l = c->locs[i];
@@ -216,6 +223,7 @@ static Value code_positions(VM *vm, const Value *args, int n) {
 static Value code_lines(VM *vm, const Value *args, int n) {
     (void)n;
     Code *c = as_code(args[0]);
+    if (!ou_code_ready(vm, c)) return V_NULL;
     Value list = ou_list_new(vm, 0);
     for (uint32_t i = 0; list != V_NULL && i < c->ncode;) {
         uint32_t k = i + 1;
@@ -243,7 +251,8 @@ static void *copy_array(VM *vm, const void *p, size_t size, bool *ok) {
 }
 
 /* A copy that shares nothing but immutable objects. */
-Code *ou_code_copy(VM *vm, const Code *c) {
+Code *ou_code_copy(VM *vm, Code *c) {
+    if (!ou_code_ready(vm, c)) return NULL;
     Code *d = ou_new(vm, vm->types[T_CODE], 0);
     if (!d) return NULL;
     Obj h = d->h;
