@@ -81,9 +81,7 @@ static Value builtin_chr(VM *vm, const Value *args, int n)
     int64_t c = -1;
     bool fits = ou_int_fits_i64(vm, i, &c);
     release(vm, i);
-    if (!fits)
-        return ou_raise(vm, E_OVERFLOW, "Python int too large to convert to C int");
-    if (c < 0 || c > 0x10FFFF)
+    if (!fits || c < 0 || c > 0x10FFFF)
         return ou_raise(vm, E_VALUE, "chr() arg not in range(0x110000)");
     return ou_str_char(vm, (uint32_t)c);
 }
@@ -163,15 +161,17 @@ static Value builtin_sum(VM *vm, const Value *args, int n)
 {
     (void)n;
     Value acc = args[1] == V_NULL ? V_INT0 : args[1];
-    if (ou_is_a(vm, acc, T_STR))
-        return ou_raise(vm, E_TYPE, "sum() can't sum strings [use ''.join(seq) instead]");
-    if (ou_is_a(vm, acc, T_BYTES))
-        return ou_raise(vm, E_TYPE, "sum() can't sum bytes [use b''.join(seq) instead]");
-    if (ou_is_a(vm, acc, T_BYTEARRAY))
-        return ou_raise(vm, E_TYPE, "sum() can't sum bytearray [use b''.join(seq) instead]");
     Value it = ou_iter(vm, args[0]);
     if (it == V_NULL)
         return V_NULL;
+    const char *texts = ou_is_a(vm, acc, T_STR)         ? "strings [use ''.join(seq) instead]"
+                        : ou_is_a(vm, acc, T_BYTES)     ? "bytes [use b''.join(seq) instead]"
+                        : ou_is_a(vm, acc, T_BYTEARRAY) ? "bytearray [use b''.join(seq) instead]"
+                                                        : NULL;
+    if (texts) {
+        release(vm, it);
+        return ou_raise(vm, E_TYPE, "sum() can't sum %s", texts);
+    }
     retain(acc);
     for (;;) {
         int64_t x;
@@ -392,7 +392,7 @@ static Value builtin_ascii(VM *vm, const Value *args, int n) { return (void)n, o
 static Value builtin_format(VM *vm, const Value *args, int n)
 {
     if (n > 1 && !ou_is_a(vm, args[1], T_STR))
-        return ou_raise(vm, E_TYPE, "format() argument 2 must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "format() argument 2 must be str, not %K", args[1]);
     return ou_format(vm, args[0], n > 1 ? args[1] : vm->empty_str);
 }
 
@@ -487,6 +487,11 @@ static Value builtin_dir(VM *vm, const Value *args, int n)
 {
     if (n == 0) {
         Value locals = ou_current_locals(vm);
+        if (locals != V_NULL && !ou_is_a(vm, locals, T_DICT)) {
+            Value keys = ou_call_method_c(vm, locals, "keys", NULL, 0);
+            release(vm, locals);
+            locals = keys;
+        }
         return sorted_names(vm, locals);
     }
     Value f = ou_lookup_special(vm, args[0], name_of(vm, N_DU_dir));

@@ -65,10 +65,7 @@ static Value builtin_compile(VM *vm, const Value *args, int n)
 {
     (void)n;
     int64_t flags = 0, optimize = -1;
-    int dont_inherit = args[4] == V_NULL ? 0 : ou_truth(vm, args[4]);
-    if (dont_inherit < 0 || (args[3] != V_NULL && !ou_index_i64(vm, args[3], &flags)) ||
-        (args[5] != V_NULL && !ou_index_i64(vm, args[5], &optimize)))
-        return V_NULL;
+    int dont_inherit = 0;
     Value filename = ou_fspath(vm, args[1]);
     if (filename != V_NULL && ou_is_a(vm, filename, T_BYTES)) {
         Value s = ou_fs_decode(vm, (const char *)as_bytes(filename)->data, as_bytes(filename)->n);
@@ -81,13 +78,17 @@ static Value builtin_compile(VM *vm, const Value *args, int n)
     Source s;
     Value code = V_NULL;
     if (!mode)
-        ou_raise(vm, E_TYPE, "compile() argument 'mode' must be str, not %T", args[2]);
-    else if (strcmp(mode, "exec") && strcmp(mode, "eval") && strcmp(mode, "single"))
-        ou_raise(vm, E_VALUE, "compile() mode must be 'exec', 'eval' or 'single'");
+        ou_raise(vm, E_TYPE, "compile() argument 'mode' must be str, not %K", args[2]);
+    else if ((args[3] != V_NULL && !ou_index_i64(vm, args[3], &flags)) ||
+             (args[4] != V_NULL && (dont_inherit = ou_truth(vm, args[4])) < 0) ||
+             (args[5] != V_NULL && !ou_index_i64(vm, args[5], &optimize)))
+        ; /* raised */
     else if (flags & ~(int64_t)PYCF_KNOWN)
         ou_raise(vm, E_VALUE, "compile(): unrecognised flags");
     else if (optimize < -1 || optimize > 2)
         ou_raise(vm, E_VALUE, "compile(): invalid optimize value");
+    else if (strcmp(mode, "exec") && strcmp(mode, "eval") && strcmp(mode, "single"))
+        ou_raise(vm, E_VALUE, "compile() mode must be 'exec', 'eval' or 'single'");
     else if (flags & PYCF_ONLY_AST)
         ou_raise(vm, E_NOT_IMPLEMENTED, "compile() does not give syntax trees to scripts");
     else if (source_get(vm, args[0], "compile", "string, bytes or AST", &s)) {
@@ -109,21 +110,19 @@ static bool namespaces(VM *vm, const char *what, Value g, Value l, Value *global
         g = V_NONE;
     if (l == V_NULL)
         l = V_NONE;
-    if (l != V_NONE && !ou_type_of(vm, l)->slots.getitem) {
-        if (eval)
-            ou_raise(vm, E_TYPE, "locals must be a mapping");
-        else
-            ou_raise(vm, E_TYPE, "locals must be a mapping or None, not %T", l);
-        return false;
-    }
+    bool bad_locals = l != V_NONE && !ou_type_of(vm, l)->slots.getitem;
+    if (bad_locals && eval)
+        return ou_raise(vm, E_TYPE, "locals must be a mapping"), false;
     if (g != V_NONE && !ou_is_a(vm, g, T_DICT)) {
         if (eval)
-            ou_raise(vm, E_TYPE, ou_type_of(vm, g)->slots.getitem ? "globals must be a real dict; try eval(code, {}, mapping)"
+            ou_raise(vm, E_TYPE, ou_type_of(vm, g)->slots.getitem ? "globals must be a real dict; try eval(expr, {}, mapping)"
                                                                   : "globals must be a dict");
         else
             ou_raise(vm, E_TYPE, "exec() globals must be a dict, not %T", g);
         return false;
     }
+    if (bad_locals)
+        return ou_raise(vm, E_TYPE, "locals must be a mapping or None, not %T", l), false;
     *locals = V_NULL;
     if (g == V_NONE) {
         Dict *current = ou_current_globals(vm);

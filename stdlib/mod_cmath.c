@@ -36,7 +36,12 @@ static bool arg(VM *vm, Value v, Z *out)
             if (r == V_NULL) return false;
             bool ok = is_a_fast(vm, r, T_COMPLEX);
             if (ok) *out = z_of(((Complex *)v_obj(r))->re, ((Complex *)v_obj(r))->im);
-            else ou_raise(vm, E_TYPE, "__complex__ returned non-complex (type %T)", r);
+            if (ok && !is_exact(r, T_COMPLEX))
+                ok = ou_warn(vm, E_DEPRECATION_WARNING, 1,
+                             "__complex__ returned non-complex (type %T).  The ability to return an instance of a strict subclass "
+                             "of complex is deprecated, and may be removed in a future version of Python.",
+                             r);
+            else if (!ok) ou_raise(vm, E_TYPE, "__complex__ returned non-complex (type %T)", r);
             release(vm, r);
             return ok;
         }

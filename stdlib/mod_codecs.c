@@ -11,7 +11,7 @@ static bool str_args(VM *vm, const Value *args, int from, int to)
 {
     for (int i = from; i <= to; i++) {
         if (args[i] != V_NULL && args[i] != V_NONE && !ou_is_a(vm, args[i], T_STR)) {
-            ou_raise(vm, E_TYPE, "argument %d must be str, not %T", i + 1, args[i]);
+            ou_raise(vm, E_TYPE, "argument %d must be str, not %K", i + 1, args[i]);
             return false;
         }
     }
@@ -24,7 +24,7 @@ static Value codecs_encode(VM *vm, const Value *args, int n)
     if (!str_args(vm, args, 1, 2))
         return V_NULL;
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "encode() argument 1 must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "encode() argument 1 must be str, not %K", args[0]);
     return ou_str_encode(vm, args[0], text(args[1], "utf-8"), text(args[2], NULL));
 }
 
@@ -60,7 +60,7 @@ static Value codecs_canonical(VM *vm, const Value *args, int n)
 {
     (void)n;
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "lookup() argument must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "lookup() argument must be str, not %K", args[0]);
     const char *name = ou_codec_name(as_str(args[0])->data);
     return name ? ou_str_c(vm, name) : V_NONE;
 }
@@ -83,7 +83,7 @@ static Value codecs_register_error(VM *vm, const Value *args, int n)
 {
     (void)n;
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "register_error() argument 1 must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "register_error() argument 1 must be str, not %K", args[0]);
     if (!ou_type_of(vm, args[1])->slots.call)
         return ou_raise(vm, E_TYPE, "handler must be callable");
     Value d = registry(vm, "_codec_errors", true);

@@ -901,7 +901,7 @@ static Value count_elements(VM *vm, const Value *args, int n)
 
 static Value move_to_end(VM *vm, const Value *args, int n)
 {
-    if (!is_a_fast(vm, args[0], T_DICT)) return ou_raise(vm, E_TYPE, "_move_to_end() argument 1 must be dict, not %T", args[0]);
+    if (!is_a_fast(vm, args[0], T_DICT)) return ou_raise(vm, E_TYPE, "_move_to_end() argument 1 must be dict, not %K", args[0]);
     int last = n > 2 ? ou_truth(vm, args[2]) : 1;
     if (last < 0) return V_NULL;
     return ou_dict_move_to_end(vm, as_dict(args[0]), args[1], last) ? V_NONE : V_NULL;
@@ -909,7 +909,7 @@ static Value move_to_end(VM *vm, const Value *args, int n)
 
 static Value popitem(VM *vm, const Value *args, int n)
 {
-    if (!is_a_fast(vm, args[0], T_DICT)) return ou_raise(vm, E_TYPE, "_popitem() argument 1 must be dict, not %T", args[0]);
+    if (!is_a_fast(vm, args[0], T_DICT)) return ou_raise(vm, E_TYPE, "_popitem() argument 1 must be dict, not %K", args[0]);
     int last = n > 1 ? ou_truth(vm, args[1]) : 1;
     Value kv[2];
     if (last < 0) return V_NULL;

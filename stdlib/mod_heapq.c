@@ -61,7 +61,7 @@ static bool sift_up(VM *vm, List *l, uint32_t pos, bool max)
 static List *heap_arg(VM *vm, const char *name, Value v)
 {
     if (is_a_fast(vm, v, T_LIST)) return as_list(v);
-    ou_raise(vm, E_TYPE, "%s() argument 1 must be list, not %T", name, v);
+    ou_raise(vm, E_TYPE, "%s() argument 1 must be list, not %K", name, v);
     return NULL;
 }
 

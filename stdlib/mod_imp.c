@@ -5,7 +5,7 @@
 static Value imp_find_spec(VM *vm, const Value *args, int n)
 {
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "find_spec() argument 1 must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "find_spec() argument 1 must be str, not %K", args[0]);
     return ou_import_find_spec(vm, as_str(args[0]), n > 1 ? args[1] : V_NONE);
 }
 
@@ -37,7 +37,7 @@ static Value imp_is_builtin(VM *vm, const Value *args, int n)
 {
     (void)n;
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "is_builtin() argument must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "is_builtin() argument must be str, not %K", args[0]);
     return v_smallint(ou_native_module_find(as_str(args[0])) >= 0);
 }
 
@@ -46,7 +46,7 @@ static Value imp_is_frozen(VM *vm, const Value *args, int n)
     (void)n;
     size_t len;
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "is_frozen() argument must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "is_frozen() argument must be str, not %K", args[0]);
     return v_bool(ou_frozen_source(as_str(args[0])->data, as_str(args[0])->size, &len) != NULL);
 }
 
@@ -56,7 +56,7 @@ static Value imp_frozen_source(VM *vm, const Value *args, int n)
     (void)n;
     size_t len;
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "frozen_source() argument must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "frozen_source() argument must be str, not %K", args[0]);
     const char *s = ou_frozen_source(as_str(args[0])->data, as_str(args[0])->size, &len);
     return s ? ou_str_new(vm, s, len) : V_NONE;
 }

@@ -32,7 +32,7 @@ static bool parse_mode(VM *vm, Value v, Mode *m)
         return true;
     }
     if (!ou_is_a(vm, v, T_STR)) {
-        ou_raise(vm, E_TYPE, "open() argument 'mode' must be str, not %T", v);
+        ou_raise(vm, E_TYPE, "open() argument 'mode' must be str, not %K", v);
         return false;
     }
     for (const char *p = as_str(v)->data; *p; p++) {

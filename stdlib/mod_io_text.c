@@ -322,7 +322,7 @@ static Value text_write(VM *vm, const Value *args, int n)
     (void)n;
     TextFile *f = self_of(args[0]);
     if (!ou_is_a(vm, args[1], T_STR))
-        return ou_raise(vm, E_TYPE, "write() argument must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "write() argument must be str, not %K", args[1]);
     if (!check_writable(vm, f))
         return V_NULL;
     f->text_pos = f->text_end = 0; /* what was read ahead is behind us now */

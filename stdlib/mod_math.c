@@ -204,7 +204,7 @@ static Value rounded(VM *vm, Value v, NameId name, double (*f)(double))
 {
     if (is_float(v)) return ou_int_from_double(vm, f(v_double(v)));
     if (is_int(v)) return retain(v);
-    if (!ou_is_a(vm, v, T_FLOAT)) {
+    { /* a subclass of float may say otherwise */
         Value m = ou_lookup_special(vm, v, name_of(vm, name));
         if (m != V_NULL) {
             Value r = ou_call0(vm, m);

@@ -475,12 +475,12 @@ static Value pack_into_with(VM *vm, Struct *s, const Value *args, int64_t n) /* 
         return fail(vm, "pack_into expected %ld items for packing (got %ld)", s->nitems, n - 2);
     Buffer b;
     if (!ou_type_of(vm, args[0])->slots.buffer)
-        return ou_raise(vm, E_TYPE, "argument must be read-write bytes-like object, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "argument must be read-write bytes-like object, not %K", args[0]);
     if (!ou_buffer_get(vm, args[0], &b, false))
         return V_NULL;
     Value r = V_NULL;
     if (b.readonly)
-        ou_raise(vm, E_TYPE, "argument must be read-write bytes-like object, not %T", args[0]);
+        ou_raise(vm, E_TYPE, "argument must be read-write bytes-like object, not %K", args[0]);
     else if (ou_index_i64(vm, args[1], &offset) && settle(vm, s, &offset, b.n, true) && pack_all(vm, s, b.p + offset, args + 2))
         r = V_NONE;
     ou_buffer_release(vm, &b);

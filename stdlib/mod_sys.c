@@ -246,7 +246,7 @@ static Value sys_intern(VM *vm, const Value *args, int n)
 {
     (void)n;
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "intern() argument must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "intern() argument must be str, not %K", args[0]);
     if (!is_str(args[0]))
         return ou_raise(vm, E_TYPE, "can't intern %T", args[0]);
     Str *s = ou_intern_str(vm, as_str(args[0]));

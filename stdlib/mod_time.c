@@ -96,7 +96,7 @@ static Value time_get_clock_info(VM *vm, const Value *args, int n)
         {"thread_time", "clock_gettime(CLOCK_THREAD_CPUTIME_ID)", true, false},
     };
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "get_clock_info() argument 1 must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "get_clock_info() argument 1 must be str, not %K", args[0]);
     for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
         if (!ou_str_eq_c(as_str(args[0]), clocks[i].name))
             continue;
@@ -349,7 +349,7 @@ static Value time_strftime(VM *vm, const Value *args, int n)
 {
     struct tm tm;
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "strftime() argument 1 must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "strftime() argument 1 must be str, not %K", args[0]);
     Value v = n > 1 ? retain(args[1]) : now_struct(vm);
     if (v == V_NULL)
         return V_NULL;

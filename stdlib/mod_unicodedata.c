@@ -187,7 +187,7 @@ static bool room(VM *vm, Cps *c, size_t n)
 static int options_of(VM *vm, Value form)
 {
     if (!ou_is_a(vm, form, T_STR)) {
-        ou_raise(vm, E_TYPE, "argument 1 must be str, not %T", form);
+        ou_raise(vm, E_TYPE, "argument 1 must be str, not %K", form);
         return -1;
     }
     const char *f = as_str(form)->data;
@@ -257,7 +257,7 @@ static Value ud_normalize(VM *vm, const Value *args, int n)
     if (options < 0)
         return V_NULL;
     if (!ou_is_a(vm, args[1], T_STR))
-        return ou_raise(vm, E_TYPE, "normalize() argument 2 must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "normalize() argument 2 must be str, not %K", args[1]);
     return normalize(vm, args[1], options);
 }
 

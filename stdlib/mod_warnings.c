@@ -357,7 +357,7 @@ static Value warnings_warn_explicit(VM *vm, const Value *args, int n)
     Value module = args[4] == V_NULL || args[4] == V_NONE ? V_NULL : args[4];
     if (module == V_NULL) { /* the file's name without its ending */
         if (!ou_is_a(vm, args[2], T_STR))
-            return ou_raise(vm, E_TYPE, "warn_explicit() argument 'filename' must be str, not %T", args[2]);
+            return ou_raise(vm, E_TYPE, "warn_explicit() argument 'filename' must be str, not %K", args[2]);
         Str *s = as_str(args[2]);
         size_t cut = s->size > 3 && !strcmp(s->data + s->size - 3, ".py") ? 3 : s->size > 7 && !strcmp(s->data + s->size - 7, ".script") ? 7 : 0;
         module = s->size == 0 ? ou_str_c(vm, "<unknown>") : ou_str_sub(vm, s, 0, s->size - cut);

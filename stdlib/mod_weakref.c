@@ -21,7 +21,7 @@ static Value weakref_refs(VM *vm, const Value *args, int n) {
 static Value weakref_remove_dead(VM *vm, const Value *args, int n) {
     (void)n;
     if (!ou_is_a(vm, args[0], T_DICT))
-        return ou_raise(vm, E_TYPE, "_remove_dead_weakref() argument 1 must be dict, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "_remove_dead_weakref() argument 1 must be dict, not %K", args[0]);
     Value ref = ou_dict_get(vm, as_dict(args[0]), args[1]);
     if (ref == V_NULL) return vm->exc != V_NULL ? V_NULL : V_NONE;
     if (!ou_is_a(vm, ref, T_WEAKREF)) return ou_raise(vm, E_TYPE, "not a weakref");

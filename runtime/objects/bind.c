@@ -15,7 +15,9 @@ struct Sig {
     uint16_t npos, nposonly;
     uint16_t nreq;          /* positional ones without a default */
     int16_t star, starstar; /* entry of *args, **kw; -1 */
+    uint16_t named;         /* without *args and **kw */
     bool simple;            /* positional-only parameters alone */
+    bool no_kw;             /* nothing can be given by name */
     bool required[PARAMS_MAX];
     Str *names[PARAMS_MAX]; /* interned, owned; of *args and **kw too */
 };
@@ -122,7 +124,9 @@ Sig *ou_sig_parse(VM *vm, const char *text) {
             }
         }
     }
+    s->named = (uint16_t)(s->n - (s->star >= 0) - (s->starstar >= 0));
     s->simple = s->n == s->npos && s->npos == s->nposonly;
+    s->no_kw = s->starstar < 0 && s->named == s->nposonly;
     return s;
 }
 
@@ -215,15 +219,11 @@ bool ou_no_kw(VM *vm, const char *fname, Tuple *kwnames) {
 
 static bool too_many(VM *vm, const Sig *s, int n, int nkw) {
     int len = (int)ou_sig_name_len(s->text);
-    int named = s->n - (s->star >= 0) - (s->starstar >= 0);
-    int min = 0;
-    for (int i = 0; i < s->n; i++) min += s->required[i];
-    if (s->npos == named && s->npos == s->nposonly)
+    if (s->npos == s->named && s->npos == s->nposonly)
         return count_error(vm, s->text, len, V_NULL, n, s->nreq, s->npos);
-    if (n + nkw > named && s->starstar < 0)
-        ou_raise(vm, E_TYPE, "%.*s() takes %s %d %sargument%s (%d given)", len, s->text,
-                 min < named ? "at most" : "exactly", named, n == 0 ? "keyword " : "", plural(named),
-                 n + nkw);
+    if (n + nkw > s->named && s->starstar < 0)
+        ou_raise(vm, E_TYPE, "%.*s() takes at most %d %sargument%s (%d given)", len, s->text, s->named,
+                 n == 0 ? "keyword " : "", plural(s->named), n + nkw);
     else if (s->npos == 0)
         ou_raise(vm, E_TYPE, "%.*s() takes no positional arguments", len, s->text);
     else
@@ -266,24 +266,17 @@ int ou_sig_params(const Sig *s) {
     return s->n;
 }
 
-static bool bind_keyword(VM *vm, const Sig *s, Value key, Value v, int n, Value *out) {
+/* A keyword that fits no parameter, or one that has its argument already. Raised once it is clear that nothing is
+ * missing, as CPython does. */
+static bool keyword_error(VM *vm, const Sig *s, Value key, int n) {
     int i = find_name(vm, s, key);
     int len = (int)ou_sig_name_len(s->text);
-    if (i >= 0) {
-        if (out[i] != V_NULL) {
-            if (i < n)
-                ou_raise(vm, E_TYPE, "argument for %.*s() given by name ('%Q') and position (%d)", len,
-                         s->text, s->names[i], i + 1);
-            else
-                ou_raise(vm, E_TYPE, "%.*s() got multiple values for argument '%Q'", len, s->text,
-                         s->names[i]);
-            return false;
-        }
-        out[i] = v;
-        return true;
-    }
-    if (s->starstar >= 0) return ou_dict_set(vm, as_dict(out[s->starstar]), key, v);
-    if (s->n == s->nposonly || (s->n == s->npos + (s->star >= 0) && s->npos == s->nposonly))
+    if (i >= 0 && i < n)
+        ou_raise(vm, E_TYPE, "argument for %.*s() given by name ('%Q') and position (%d)", len, s->text,
+                 s->names[i], i + 1);
+    else if (i >= 0)
+        ou_raise(vm, E_TYPE, "%.*s() got multiple values for argument '%Q'", len, s->text, s->names[i]);
+    else if (s->no_kw)
         ou_raise(vm, E_TYPE, "%.*s() takes no keyword arguments", len, s->text);
     else
         ou_raise(vm, E_TYPE, "%.*s() got an unexpected keyword argument '%U'", len, s->text, key);
@@ -292,21 +285,31 @@ static bool bind_keyword(VM *vm, const Sig *s, Value key, Value v, int n, Value 
 
 bool ou_sig_bind(VM *vm, const Sig *s, const Value *args, int n, Tuple *kwnames, Value *out) {
     int nkw = kwnames ? (int)kwnames->n : 0;
+    Value bad = V_NULL;
     for (int i = 0; i < s->n; i++) out[i] = V_NULL;
-    if (n > s->npos && s->star < 0) return too_many(vm, s, n, nkw);
+    if (nkw && s->no_kw) return keyword_error(vm, s, kwnames->items[0], n);
+    if (s->star < 0 && (n > s->npos || (s->starstar < 0 && n + nkw > s->named))) return too_many(vm, s, n, nkw);
     if (s->star >= 0 &&
         (out[s->star] = ou_tuple_of(vm, args + s->npos, n > s->npos ? (size_t)(n - s->npos) : 0)) == V_NULL)
         return false;
     if (s->starstar >= 0 && (out[s->starstar] = ou_dict_new(vm)) == V_NULL) goto fail;
     for (int i = 0; i < n && i < s->npos; i++) out[i] = args[i];
-    for (int i = 0; i < nkw; i++)
-        if (!bind_keyword(vm, s, kwnames->items[i], args[n + i], n, out)) goto fail;
+    for (int k = 0; k < nkw; k++) {
+        Value key = kwnames->items[k], v = args[n + k];
+        int i = find_name(vm, s, key);
+        if (i >= 0 && out[i] == V_NULL)
+            out[i] = v;
+        else if (i < 0 && s->starstar >= 0) {
+            if (!ou_dict_set(vm, as_dict(out[s->starstar]), key, v)) goto fail;
+        } else if (bad == V_NULL)
+            bad = key;
+    }
     for (int i = 0; i < s->n; i++)
         if (out[i] == V_NULL && s->required[i]) {
             missing_error(vm, s, i, n);
             goto fail;
         }
-    return true;
+    if (bad == V_NULL || keyword_error(vm, s, bad, n)) return true;
 fail:
     ou_sig_done(vm, s, out);
     return false;
@@ -355,6 +358,8 @@ void ou_sigs_fini(VM *vm) {
 /* "list.append", "math.sin", "len": how CPython names a built-in function in messages. */
 static Value who_is(VM *vm, const Native *nat, Value self) {
     int len = nat->name_len;
+    if (nat->owner && nat->self != V_NULL && !ou_is_a(vm, self, T_TYPE))
+        return ou_str_format(vm, "%U.%.*s", v_of(ou_type_of(vm, nat->self)->qualname), len, nat->def->sig);
     if (nat->owner && self != V_NULL && ou_is_a(vm, self, T_TYPE))
         return ou_str_format(vm, "%U.%.*s", v_of(((Type *)v_obj(self))->qualname), len, nat->def->sig);
     if (nat->owner) return ou_str_format(vm, "%U.%.*s", v_of(nat->owner->qualname), len, nat->def->sig);
@@ -394,6 +399,7 @@ Value ou_native_invoke(VM *vm, Native *nat, Value self, const Value *args, int n
     }
     if (!nat->sig && !(nat->sig = ou_sig_parse(vm, nat->def->sig))) return V_NULL;
     const Sig *s = nat->sig;
+    if (kwnames && kwnames->n && s->no_kw) return simple_error(vm, nat, self, n, true);
     if (!ou_sig_bind(vm, s, args, n, kwnames, buf + shift)) return V_NULL;
     Value r = nat->def->fn(vm, buf, s->n + shift);
     ou_sig_done(vm, s, buf + shift);

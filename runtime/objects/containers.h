@@ -53,7 +53,7 @@ struct Dict {
     uint32_t mask;     /* index size - 1 */
     uint32_t keys_version; /* renewed from vm->dict_versions whenever a key is added or removed or entries move, if it is not 0;
                               0: nobody has cached it. Caches hold (version, entry index). */
-    uint32_t flags;
+    uint32_t first;        /* entries before it are deleted: looking for the oldest stays cheap in queues */
     DictEntry *entries; /* followed by the index in the same block; NULL while empty */
     void *index;
 };

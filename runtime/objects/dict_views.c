@@ -37,7 +37,7 @@ static DictEntry *advance(VM *vm, DictIter *it, bool backwards)
                 return &d->entries[i];
             }
     } else {
-        for (uint32_t i = it->pos; i < d->nentries; i++) {
+        for (uint32_t i = it->pos < d->first ? d->first : it->pos; i < d->nentries; i++) {
             if (d->entries[i].key == V_NULL) continue;
             if (it->left == 0) {
                 set_owned(vm, &it->dict, V_NULL);

@@ -38,7 +38,7 @@ typedef struct Traceback { /* one entry; next is the deeper one, as in CPython *
 
 /* Raise with a message; always returns V_NULL so that `return ou_raise(...)` works. Formats: %s C string, %d int, %ld int64_t,
  * %zu size_t, %c, %x, %% and %U a str Value, %R repr of a Value, %S str of a Value, %T type name of a Value, %N a Type *'s name,
- * %Q an Str *'s text. Precision %.200s is understood. Sets __context__ from vm->handled. */
+ * %Q an Str *'s text, %K as %T but None is "None" (how argument errors name it). Precision %.200s is understood. Sets __context__ from vm->handled. */
 Value ou_raise(VM *vm, TypeId err, const char *fmt, ...);
 Value ou_raise_value(VM *vm, Value exc);              /* borrowed instance; context set as `raise exc` does */
 Value ou_raise_args(VM *vm, TypeId err, const Value *args, int n); /* Err(*args) */

@@ -19,7 +19,7 @@ Value ou_exc_group_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwna
     if (n != 2)
         return ou_raise(vm, E_TYPE, "BaseExceptionGroup.__new__() takes exactly 2 arguments (%d given)", n);
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "BaseExceptionGroup.__new__() argument 1 must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "BaseExceptionGroup.__new__() argument 1 must be str, not %K", args[0]);
     Type *seq = ou_type_of(vm, args[1]);
     if (!seq->slots.getitem || ou_is_a(vm, args[1], T_DICT) || ou_is_a(vm, args[1], T_SET))
         return ou_raise(vm, E_TYPE, "second argument (exceptions) must be a sequence");

@@ -728,7 +728,7 @@ static int unicode_init(VM *vm, Value self, const Value *args, int n, Tuple *kwn
     ExcUnicode *e = (ExcUnicode *)v_obj(self);
     Value object;
     if (!first && !ou_is_a(vm, a[0], T_STR)) {
-        ou_raise(vm, E_TYPE, "argument 1 must be str, not %T", a[0]);
+        ou_raise(vm, E_TYPE, "argument 1 must be str, not %K", a[0]);
         return -1;
     }
     if (id == E_UNICODE_DECODE && !ou_is_a(vm, a[1], T_BYTES)) {
@@ -740,7 +740,7 @@ static int unicode_init(VM *vm, Value self, const Value *args, int n, Tuple *kwn
         if (object == V_NULL)
             return -1;
     } else if (id != E_UNICODE_DECODE && !ou_is_a(vm, a[1], T_STR)) {
-        ou_raise(vm, E_TYPE, "argument %d must be str, not %T", 2 - first, a[1]);
+        ou_raise(vm, E_TYPE, "argument %d must be str, not %K", 2 - first, a[1]);
         return -1;
     } else {
         object = retain(a[1]);
@@ -748,7 +748,7 @@ static int unicode_init(VM *vm, Value self, const Value *args, int n, Tuple *kwn
     Value start = ou_index(vm, a[2]), end = start == V_NULL ? V_NULL : ou_index(vm, a[3]);
     if (end == V_NULL || !ou_is_a(vm, a[4], T_STR)) {
         if (end != V_NULL)
-            ou_raise(vm, E_TYPE, "argument %d must be str, not %T", 5 - first, a[4]);
+            ou_raise(vm, E_TYPE, "argument %d must be str, not %K", 5 - first, a[4]);
         release(vm, object);
         xrelease(vm, start);
         xrelease(vm, end);

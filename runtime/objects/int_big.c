@@ -295,7 +295,7 @@ static Value true_divide(VM *vm, Value a, Value b)
     if (e != MP_OKAY) return ou_raise_memory(vm);
     int drop = shift - 1074, bits = 64 - __builtin_clzll(m);
     if (drop > bits - 53) { /* subnormal result: round where its last bit is */
-        if (drop > 63) drop = 63, shift = 1074 + 63;
+        if (drop > 63) return v_float(neg ? -0.0 : 0.0); /* less than half of the smallest */
         uint64_t half = UINT64_C(1) << (drop - 1), rest = m & ((half << 1) - 1);
         m >>= drop;
         if (rest > half || (rest == half && (m & 1))) m++;
@@ -583,7 +583,21 @@ Value ou_int_from_bytes(VM *vm, const uint8_t *p, size_t n, bool little, bool is
     if (!ou_int_room(vm, (uint64_t)n * 8)) return V_NULL;
     mp_int m, t;
     if (mp_init_multi(&m, &t, NULL) != MP_OKAY) return ou_raise_memory(vm);
-    mp_err e = mp_unpack(&m, n, little ? MP_LSB_FIRST : MP_MSB_FIRST, 1, MP_NATIVE_ENDIAN, 0, p);
+    int digits = (int)((n * 8 + MP_DIGIT_BIT - 1) / MP_DIGIT_BIT), held = 0;
+    mp_err e = mp_grow(&m, digits);
+    if (e == MP_OKAY) {
+        unsigned __int128 window = 0; /* bits that do not fill a digit yet */
+        for (size_t i = 0; i < n; i++) {
+            window |= (unsigned __int128)p[little ? i : n - 1 - i] << held;
+            held += 8;
+            if (held < MP_DIGIT_BIT) continue;
+            m.dp[m.used++] = (mp_digit)window & MP_MASK;
+            window >>= MP_DIGIT_BIT;
+            held -= MP_DIGIT_BIT;
+        }
+        if (held) m.dp[m.used++] = (mp_digit)window;
+        mp_clamp(&m);
+    }
     if (e == MP_OKAY && neg) {
         e = mp_2expt(&t, (int)(n * 8));
         if (e == MP_OKAY) e = mp_sub(&m, &t, &m);

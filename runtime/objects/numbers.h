@@ -51,6 +51,7 @@ bool ou_int_to_bytes(VM *vm, Value v, uint8_t *out, size_t n, bool little, bool 
 static inline bool is_float_exact(Value v) { return is_float(v); }
 bool ou_is_floatlike(VM *vm, Value v);               /* float or a subclass */
 double ou_float_of(VM *vm, Value v);                 /* v floatlike */
+bool ou_float_result(VM *vm, Value x, Value v, double *out); /* v is what x.__float__() gave: checks it, warns about subclasses */
 Value ou_float_op(VM *vm, BinOp op, double a, double b);
 Value ou_complex(VM *vm, double re, double im);
 int64_t ou_hash_double(double d, Value self);

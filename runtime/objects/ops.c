@@ -647,7 +647,7 @@ Value ou_index(VM *vm, Value v)
     }
     if (!ou_warn(vm, E_DEPRECATION_WARNING, 1,
                  "__index__ returned non-int (type %T).  The ability to return an instance of a strict subclass of int is "
-                 "deprecated, and may not be allowed in a future version of Python.",
+                 "deprecated, and may be removed in a future version of Python.",
                  r)) {
         release(vm, r);
         return V_NULL;
@@ -688,6 +688,19 @@ bool ou_index_clip(VM *vm, Value v, int64_t *out)
     return true;
 }
 
+bool ou_float_result(VM *vm, Value x, Value v, double *out)
+{
+    if (!ou_is_floatlike(vm, v)) {
+        ou_raise(vm, E_TYPE, "%T.__float__ returned non-float (type %T)", x, v);
+        return false;
+    }
+    *out = ou_float_of(vm, v);
+    return is_float(v) || ou_warn(vm, E_DEPRECATION_WARNING, 1,
+                                  "%T.__float__ returned non-float (type %T).  The ability to return an instance of a strict "
+                                  "subclass of float is deprecated, and may be removed in a future version of Python.",
+                                  x, v);
+}
+
 bool ou_to_double(VM *vm, Value v, double *out)
 {
     if (is_float(v)) {
@@ -707,11 +720,7 @@ bool ou_to_double(VM *vm, Value v, double *out)
         Value r = t->slots.to_float(vm, v);
         if (r == V_NULL)
             return false;
-        bool ok = ou_is_floatlike(vm, r);
-        if (ok)
-            *out = ou_float_of(vm, r);
-        else
-            ou_raise(vm, E_TYPE, "%T.__float__ returned non-float (type %T)", v, r);
+        bool ok = ou_float_result(vm, v, r, out);
         release(vm, r);
         return ok;
     }

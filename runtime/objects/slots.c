@@ -324,7 +324,8 @@ static Value script_power3(VM *vm, Value a, Value b, Value c) {
 static bool count_is(VM *vm, int n, int min, int max) {
     if (n - 1 >= min && n - 1 <= max) return true;
     int want = n - 1 < min ? min : max;
-    ou_raise(vm, E_TYPE, "expected %s%d argument%s, got %d",
+    ou_raise(vm, E_TYPE, "%sexpected %s%d argument%s, got %d",
+             max > 1 ? " " : "", /* the name of the function is empty there */
              min == max    ? ""
              : n - 1 < min ? "at least "
                            : "at most ",
@@ -350,12 +351,26 @@ WRAP(wrap_next) {
     Value v = SLOT(UnaryFn, d, owner)(vm, args[0]);
     return v == V_NULL && vm->exc == V_NULL ? ou_raise_stop(vm, V_NONE) : v;
 }
+/* What a sequence's * repeats by must be an integer, told before the slot looks at it. */
+static bool repeats(const SlotDef *d, const Type *owner) {
+    return d->arg == BIN_MUL && owner->slots.len && !(owner->flags & TF_HEAP);
+}
+static Value wrap_repeat(VM *vm, const SlotDef *d, Type *owner, const Value *args, int n) {
+    if (n != 2) return ou_raise(vm, E_TYPE, " expected 1 argument, got %d", n - 1);
+    Value count = ou_index(vm, args[1]);
+    if (count == V_NULL) return V_NULL;
+    Value r = SLOT(BinaryFn, d, owner)(vm, args[0], count);
+    release(vm, count);
+    return r;
+}
 WRAP(wrap_binary) {
     NO_KW;
+    if (repeats(d, owner)) return wrap_repeat(vm, d, owner, args, n);
     return count_is(vm, n, 1, 1) ? SLOT(BinaryFn, d, owner)(vm, args[0], args[1]) : V_NULL;
 }
 WRAP(wrap_binary_r) {
     NO_KW;
+    if (repeats(d, owner)) return wrap_repeat(vm, d, owner, args, n);
     return count_is(vm, n, 1, 1) ? SLOT(BinaryFn, d, owner)(vm, args[1], args[0]) : V_NULL;
 }
 WRAP(wrap_pow) {

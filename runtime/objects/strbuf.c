@@ -269,6 +269,11 @@ bool ou_sb_vformat(StrBuf *b, const char *fmt, va_list ap)
         case 'T':
             put_checked(b, ou_type_name(vm, va_arg(ap, Value)), limit);
             break;
+        case 'K': {
+            Value v = va_arg(ap, Value);
+            put_checked(b, v == V_NONE ? "None" : ou_type_name(vm, v), limit);
+            break;
+        }
         case 'N': {
             Type *t = va_arg(ap, Type *);
             put_checked(b, t->def ? t->def->name : t->name->data, limit);

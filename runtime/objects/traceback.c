@@ -129,7 +129,7 @@ static Value tb_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames
     if (a[0] != V_NONE && !is_exact(a[0], T_TRACEBACK))
         return ou_raise(vm, E_TYPE, "traceback() argument 'tb_next' must be traceback or None, not %T", a[0]);
     if (!is_exact(a[1], T_FRAME))
-        return ou_raise(vm, E_TYPE, "traceback() argument 'tb_frame' must be frame, not %T", a[1]);
+        return ou_raise(vm, E_TYPE, "traceback() argument 'tb_frame' must be frame, not %K", a[1]);
     int64_t lasti, lineno;
     if (!ou_index_i64(vm, a[2], &lasti) || !ou_index_i64(vm, a[3], &lineno))
         return V_NULL;

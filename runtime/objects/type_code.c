@@ -285,7 +285,7 @@ Code *ou_code_copy(VM *vm, Code *c) {
 
 static bool replace_str(VM *vm, Str **place, Value v, const char *name) {
     if (!ou_is_a(vm, v, T_STR)) {
-        ou_raise(vm, E_TYPE, "replace() argument '%s' must be str, not %T", name, v);
+        ou_raise(vm, E_TYPE, "replace() argument '%s' must be str, not %K", name, v);
         return false;
     }
     Str *old = *place;

@@ -241,7 +241,12 @@ static int special(VM *vm, Value v, C *out)
     if (r == V_NULL) return -1;
     bool ok = is_a_fast(vm, r, T_COMPLEX);
     if (ok) *out = part(r);
-    else ou_raise(vm, E_TYPE, "__complex__ returned non-complex (type %T)", r);
+    if (ok && !is_exact(r, T_COMPLEX))
+        ok = ou_warn(vm, E_DEPRECATION_WARNING, 1,
+                     "__complex__ returned non-complex (type %T).  The ability to return an instance of a strict subclass of complex "
+                     "is deprecated, and may be removed in a future version of Python.",
+                     r);
+    else if (!ok) ou_raise(vm, E_TYPE, "__complex__ returned non-complex (type %T)", r);
     release(vm, r);
     return ok ? 1 : -1;
 }
@@ -315,7 +320,7 @@ static Value complex_complex(VM *vm, const Value *args, int n)
 static Value complex_format(VM *vm, const Value *args, int n)
 {
     (void)n;
-    if (!is_a_fast(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %T", args[1]);
+    if (!is_a_fast(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %K", args[1]);
     return ou_format_complex(vm, args[0], args[1]);
 }
 static Value complex_getnewargs(VM *vm, const Value *args, int n)

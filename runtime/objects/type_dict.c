@@ -110,6 +110,7 @@ FORCE_INLINE int64_t find_width(VM *vm, Dict *d, Value key, int64_t hash, size_t
                     r = !(a->flags & b->flags & STR_INTERNED) && ou_str_equal(a, b) ? (int64_t)at : -1;
                 } else {
                     r = compare_slow(vm, d, at, key);
+                    if (r >= -1 && cell_at(d->index, i, width) != at) r = FIND_RESTART; /* rebuilt in place */
                 }
                 if (r != -1) {
                     *cell = i;
@@ -152,34 +153,39 @@ static void index_put(Dict *d, int64_t hash, uint32_t entry) /* the key is known
     cell_set(d, i, entry);
 }
 
-/* Moves the live entries to a table with room for n and reserve behind it. */
-static bool rebuild(VM *vm, Dict *d, size_t n)
+/* Moves the live entries to a table with room for n and reserve behind it. In front of them stay `gap` unused ones; without
+ * a gap a table of the right size is reused. */
+static bool rebuild(VM *vm, Dict *d, size_t n, uint32_t gap)
 {
     size_t size = MIN_SIZE;
     while (room_of(size) < n) size <<= 1;
     if (size > (UINT32_C(1) << 31)) return ou_raise_memory(vm), false;
-    char *block = ou_alloc(&vm->heap, block_bytes(size));
-    if (!block) return ou_raise_memory(vm), false;
-    DictEntry *old = d->entries, *e = (DictEntry *)block;
+    DictEntry *old = d->entries, *e = old;
     size_t old_bytes = old ? block_bytes((size_t)d->mask + 1) : 0;
-    uint32_t w = 0;
-    for (uint32_t i = 0; i < d->nentries; i++)
+    if (!old || gap || size != (size_t)d->mask + 1) {
+        e = ou_alloc(&vm->heap, block_bytes(size));
+        if (!e) return ou_raise_memory(vm), false;
+    }
+    uint32_t w = gap;
+    for (uint32_t i = 0; i < gap; i++) e[i].key = e[i].value = V_NULL;
+    for (uint32_t i = d->first; i < d->nentries; i++)
         if (old[i].key != V_NULL) e[w++] = old[i];
     d->entries = e;
     d->nentries = w;
+    d->first = gap;
     d->cap = room_of(size);
     d->mask = (uint32_t)(size - 1);
-    d->index = block + d->cap * sizeof(DictEntry);
+    d->index = (char *)e + d->cap * sizeof(DictEntry);
     memset(d->index, 0xFF, size * cell_bytes(size));
-    for (uint32_t i = 0; i < w; i++) index_put(d, e[i].hash, i);
-    if (old) ou_free(&vm->heap, old, old_bytes);
+    for (uint32_t i = gap; i < w; i++) index_put(d, e[i].hash, i);
+    if (old && old != e) ou_free(&vm->heap, old, old_bytes);
     keys_changed(vm, d);
     return true;
 }
 
 static bool add_entry(VM *vm, Dict *d, Value key, int64_t hash, Value v) /* absent key; retains both */
 {
-    if (d->nentries == d->cap && !rebuild(vm, d, d->n ? (size_t)d->n * 2 + 1 : 1)) return false;
+    if (d->nentries == d->cap && !rebuild(vm, d, d->n ? (size_t)d->n * 2 + 1 : 1, 0)) return false;
     index_put(d, hash, d->nentries);
     DictEntry *e = &d->entries[d->nentries++];
     e->hash = hash;
@@ -204,13 +210,8 @@ static void drop_entry(VM *vm, Dict *d, int64_t at, size_t cell) /* the key and 
     cell_set(d, cell, CELL_GONE);
     e->key = e->value = V_NULL;
     d->n--;
-    if (d->n == 0) { /* nothing left: start over instead of collecting deleted entries */
-        d->nentries = 0;
-        d->cap = room_of((size_t)d->mask + 1);
-        memset(d->index, 0xFF, ((size_t)d->mask + 1) * cell_bytes((size_t)d->mask + 1));
-    } else if ((uint32_t)at + 1 == d->nentries) {
-        trim(d, (uint32_t)at);
-    }
+    if ((uint32_t)at == d->first)
+        while (d->first < d->nentries && d->entries[d->first].key == V_NULL) d->first++;
     keys_changed(vm, d);
 }
 
@@ -318,7 +319,7 @@ Value ou_dict_setdefault(VM *vm, Dict *d, Value key, Value dflt)
 
 bool ou_dict_next(const Dict *d, uint32_t *pos, Value *key, Value *value)
 {
-    for (uint32_t i = *pos; i < d->nentries; i++) {
+    for (uint32_t i = *pos < d->first ? d->first : *pos; i < d->nentries; i++) {
         if (d->entries[i].key == V_NULL) continue;
         *key = d->entries[i].key;
         if (value) *value = d->entries[i].value;
@@ -333,8 +334,8 @@ bool ou_dict_popitem(VM *vm, Dict *d, bool last, Value *key, Value *value)
 {
     (void)vm;
     if (!d->n) return false;
-    uint32_t at = last ? d->nentries - 1 : 0;
-    while (d->entries[at].key == V_NULL) at += last ? (uint32_t)-1 : 1;
+    uint32_t at = last ? d->nentries - 1 : d->first;
+    while (d->entries[at].key == V_NULL) at--; /* going backwards; the first is known to live */
     DictEntry *e = &d->entries[at];
     uint64_t perturb = (uint64_t)e->hash;
     size_t i = (size_t)e->hash & d->mask;
@@ -357,15 +358,20 @@ bool ou_dict_move_to_end(VM *vm, Dict *d, Value key, bool last)
     int r = take(vm, d, key, &k, &v);
     if (r < 0) return false;
     if (r == 0) return ou_raise_key(vm, key), false;
-    bool ok = add_entry(vm, d, k, hash, v);
+    bool ok;
+    if (last || !d->n) {
+        ok = add_entry(vm, d, k, hash, v);
+    } else {
+        ok = d->first || rebuild(vm, d, (size_t)d->n * 2 + 2, d->n / 2 + 1);
+        if (ok) {
+            index_put(d, hash, --d->first);
+            d->entries[d->first] = (DictEntry){.hash = hash, .key = retain(k), .value = retain(v)};
+            d->n++;
+            keys_changed(vm, d);
+        }
+    }
     release(vm, k);
     release(vm, v);
-    if (ok && !last && d->nentries > 1) {
-        DictEntry e = d->entries[d->nentries - 1];
-        memmove(d->entries + 1, d->entries, (d->nentries - 1) * sizeof(DictEntry));
-        d->entries[0] = e;
-        ok = rebuild(vm, d, d->cap);
-    }
     return ok;
 }
 
@@ -376,7 +382,7 @@ static void drop_block(VM *vm, Dict *d)
     size_t bytes = e ? block_bytes((size_t)d->mask + 1) : 0;
     d->entries = NULL;
     d->index = NULL;
-    d->n = d->nentries = d->cap = d->mask = 0;
+    d->n = d->nentries = d->first = d->cap = d->mask = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (e[i].key == V_NULL) continue;
         release(vm, e[i].key);
@@ -396,7 +402,7 @@ static bool clone_into(VM *vm, Dict *d, Dict *src)
 {
     if (!src->n) return true;
     if (src->n + 4 < src->nentries - src->nentries / 4) {
-        if (!rebuild(vm, d, src->n)) return false;
+        if (!rebuild(vm, d, src->n, 0)) return false;
         for (uint32_t i = 0; i < src->nentries; i++) {
             DictEntry *e = &src->entries[i];
             if (e->key != V_NULL && !add_entry(vm, d, e->key, e->hash, e->value)) return false;
@@ -411,6 +417,7 @@ static bool clone_into(VM *vm, Dict *d, Dict *src)
     d->index = block + room_of((size_t)src->mask + 1) * sizeof(DictEntry);
     d->n = src->n;
     d->nentries = src->nentries;
+    d->first = src->first;
     d->cap = src->cap;
     d->mask = src->mask;
     for (uint32_t i = 0; i < d->nentries; i++) {
@@ -781,6 +788,20 @@ static Value dict_fromkeys(VM *vm, const Value *args, int n)
     Value v = n > 2 ? args[2] : V_NONE, d = ou_call0(vm, args[0]);
     if (d == V_NULL) return V_NULL;
     bool exact = is_exact(d, T_DICT);
+    if (exact && is_exact(args[1], T_DICT)) { /* hashes are known */
+        Dict *src = as_dict(args[1]), *to = as_dict(d);
+        bool full = !src->n || to->n || rebuild(vm, to, src->n, 0);
+        for (uint32_t i = src->first; full && i < src->nentries; i++) {
+            Value key = src->entries[i].key;
+            if (key == V_NULL) continue;
+            retain(key);
+            full = set_hashed(vm, to, key, src->entries[i].hash, v);
+            release(vm, key);
+        }
+        if (full) return d;
+        release(vm, d);
+        return V_NULL;
+    }
     Value it = ou_iter(vm, args[1]);
     bool ok = it != V_NULL;
     while (ok) {

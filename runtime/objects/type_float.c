@@ -78,7 +78,7 @@ static Value overflow(VM *vm)
 
 static Value power(VM *vm, double a, double b)
 {
-    if (a == 0.0 && b < 0.0) return ou_raise(vm, E_ZERO_DIVISION, "0.0 cannot be raised to a negative power");
+    if (a == 0.0 && b < 0.0 && isfinite(b)) return ou_raise(vm, E_ZERO_DIVISION, "0.0 cannot be raised to a negative power");
     if (a < 0.0 && isfinite(a) && isfinite(b) && b != floor(b)) return ou_complex_pow(vm, a, 0.0, b, 0.0);
     double r = pow(a, b);
     if (isinf(r) && isfinite(a) && isfinite(b)) return overflow(vm);
@@ -256,14 +256,10 @@ static Value float_convert(VM *vm, Value x)
     if (t->slots.to_float) {
         Value v = t->slots.to_float(vm, x);
         if (v == V_NULL || is_float(v)) return v;
-        if (ou_is_floatlike(vm, v)) {
-            double d = ou_float_of(vm, v);
-            release(vm, v);
-            return v_float(d);
-        }
-        ou_raise(vm, E_TYPE, "%T.__float__ returned non-float (type %T)", x, v);
+        double d;
+        bool ok = ou_float_result(vm, x, v, &d);
         release(vm, v);
-        return V_NULL;
+        return ok ? v_float(d) : V_NULL;
     }
     if (t->slots.to_index) {
         Value i = ou_index(vm, x);
@@ -408,7 +404,7 @@ static Value float_round(VM *vm, const Value *args, int n)
 static Value float_format(VM *vm, const Value *args, int n)
 {
     (void)n;
-    if (!is_a_fast(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %T", args[1]);
+    if (!is_a_fast(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %K", args[1]);
     return ou_format_float(vm, args[0], args[1]);
 }
 
@@ -422,7 +418,7 @@ static Value float_getnewargs(VM *vm, const Value *args, int n)
 static Value float_getformat(VM *vm, const Value *args, int n)
 {
     (void)n;
-    if (!is_a_fast(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__getformat__() argument must be str, not %T", args[1]);
+    if (!is_a_fast(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__getformat__() argument must be str, not %K", args[1]);
     if (!ou_str_eq_c(as_str(args[1]), "double") && !ou_str_eq_c(as_str(args[1]), "float"))
         return ou_raise(vm, E_VALUE, "__getformat__() argument 1 must be 'double' or 'float'");
     const uint16_t one = 1;

@@ -289,9 +289,9 @@ static Value function_make(VM *vm, Type *cls, const Value *args, int n, Tuple *k
     for (int i = 2; i < 6; i++)
         if (a[i] == V_NULL) a[i] = V_NONE;
     if (!is_exact(a[0], T_CODE))
-        return ou_raise(vm, E_TYPE, "function() argument 'code' must be code, not %T", a[0]);
+        return ou_raise(vm, E_TYPE, "function() argument 'code' must be code, not %K", a[0]);
     if (!ou_is_a(vm, a[1], T_DICT))
-        return ou_raise(vm, E_TYPE, "function() argument 'globals' must be dict, not %T", a[1]);
+        return ou_raise(vm, E_TYPE, "function() argument 'globals' must be dict, not %K", a[1]);
     if (a[2] != V_NONE && !ou_is_a(vm, a[2], T_STR))
         return ou_raise(vm, E_TYPE, "arg 3 (name) must be None or string");
     if (a[3] != V_NONE && !ou_is_a(vm, a[3], T_TUPLE))

@@ -17,12 +17,16 @@ static Value from_number(VM *vm, Value x, bool *text)
     Type *t = ou_type_of(vm, x);
     if (t->slots.to_int) {
         Value v = t->slots.to_int(vm, x);
-        if (v != V_NULL && !is_intlike(vm, v)) {
+        if (v == V_NULL || is_int(v)) return v;
+        if (!is_intlike(vm, v))
             ou_raise(vm, E_TYPE, "__int__ returned non-int (type %T)", v);
-            release(vm, v);
-            return V_NULL;
-        }
-        return v;
+        else if (ou_warn(vm, E_DEPRECATION_WARNING, 1,
+                         "__int__ returned non-int (type %T).  The ability to return an instance of a strict subclass of int is "
+                         "deprecated, and may be removed in a future version of Python.",
+                         v))
+            return v;
+        release(vm, v);
+        return V_NULL;
     }
     if (t->slots.to_index) return ou_index(vm, x);
     Value trunc = ou_lookup_special(vm, x, name_of(vm, N_DU_trunc));
@@ -204,12 +208,12 @@ static Value int_bit_count(VM *vm, const Value *args, int n)
     return v_smallint(count);
 }
 
-static bool byte_order(VM *vm, Value v, bool *little)
+static bool byte_order(VM *vm, const char *who, Value v, bool *little)
 {
     *little = false;
     if (v == V_NULL) return true;
     if (!is_a_fast(vm, v, T_STR)) {
-        ou_raise(vm, E_TYPE, "argument 'byteorder' must be str, not %T", v);
+        ou_raise(vm, E_TYPE, "%s() argument 'byteorder' must be str, not %K", who, v);
         return false;
     }
     *little = ou_str_eq_c(as_str(v), "little");
@@ -224,7 +228,7 @@ static Value int_to_bytes(VM *vm, const Value *args, int n)
     int64_t len = 1;
     bool little;
     if (args[1] != V_NULL && !ou_index_i64(vm, args[1], &len)) return V_NULL;
-    if (!byte_order(vm, args[2], &little)) return V_NULL;
+    if (!byte_order(vm, "to_bytes", args[2], &little)) return V_NULL;
     int is_signed = args[3] == V_NULL ? 0 : ou_truth(vm, args[3]);
     if (is_signed < 0) return V_NULL;
     if (len < 0) return ou_raise(vm, E_VALUE, "length argument must be non-negative");
@@ -240,12 +244,17 @@ static Value int_from_bytes(VM *vm, const Value *args, int n)
 {
     (void)n;
     bool little;
-    if (!byte_order(vm, args[2], &little)) return V_NULL;
+    if (!byte_order(vm, "from_bytes", args[2], &little)) return V_NULL;
     int is_signed = args[3] == V_NULL ? 0 : ou_truth(vm, args[3]);
     if (is_signed < 0) return V_NULL;
     Value src = args[1], own = V_NULL, v = V_NULL;
     if (!ou_type_of(vm, src)->slots.buffer) {
         if (is_a_fast(vm, src, T_STR)) return ou_raise(vm, E_TYPE, "cannot convert '%T' object to bytes", src);
+        Type *t = ou_type_of(vm, src);
+        Value m = t->slots.iter || t->slots.getitem ? V_NULL : ou_lookup_special(vm, src, name_of(vm, N_DU_bytes));
+        if (m == V_NULL && !t->slots.iter && !t->slots.getitem)
+            return vm->exc ? V_NULL : ou_raise(vm, E_TYPE, "cannot convert '%T' object to bytes", src);
+        xrelease(vm, m);
         own = src = ou_call1(vm, v_of(vm->types[T_BYTES]), args[1]);
         if (own == V_NULL) return V_NULL;
     }
@@ -283,7 +292,7 @@ static Value int_is_integer(VM *vm, const Value *args, int n)
 /* Rounds to a multiple of 10^-ndigits, ties to even. */
 static Value int_round(VM *vm, const Value *args, int n)
 {
-    if (n < 2 || args[1] == V_NONE) return ou_int_value(vm, args[0]);
+    if (n < 2) return ou_int_value(vm, args[0]);
     Value nd = ou_index(vm, args[1]);
     if (nd == V_NULL) return V_NULL;
     Value self = ou_int_value(vm, args[0]), r = V_NULL;
@@ -320,7 +329,7 @@ static Value int_round(VM *vm, const Value *args, int n)
 static Value int_format(VM *vm, const Value *args, int n)
 {
     (void)n;
-    if (!is_a_fast(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %T", args[1]);
+    if (!is_a_fast(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %K", args[1]);
     return ou_format_int(vm, args[0], args[1]);
 }
 

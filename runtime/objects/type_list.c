@@ -221,7 +221,8 @@ static Value list_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
 static int list_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
 {
     List *l = as_list(self);
-    if (kw_given(kwnames) && !ou_no_kw(vm, "list", kwnames)) return -1;
+    if (kw_given(kwnames) && ou_type_of(vm, self)->slots.make == vm->types[T_LIST]->slots.make && !ou_no_kw(vm, "list", kwnames))
+        return -1;
     if (!ou_arg_count(vm, "list", n, 0, 1)) return -1;
     if (l->n) clear_items(vm, l);
     return n == 0 || ou_list_extend(vm, l, args[0]) ? 0 : -1;
@@ -264,7 +265,8 @@ static Value list_compare(VM *vm, Value a, Value b, CmpOp op)
         retain(p), retain(q);
         int eq = ou_eq(vm, p, q);
         if (eq <= 0) {
-            if (eq == 0) r = op == CMP_EQ || op == CMP_NE ? v_bool(op == CMP_NE) : ou_compare(vm, p, q, op);
+            if (eq == 0 && (i >= x->n || i >= y->n)) r = v_bool(ou_order_holds(x->n, y->n, op)); /* __eq__ shortened one */
+            else if (eq == 0) r = op == CMP_EQ || op == CMP_NE ? v_bool(op == CMP_NE) : ou_compare(vm, p, q, op);
             release(vm, p), release(vm, q);
             goto done;
         }

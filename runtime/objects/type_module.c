@@ -54,7 +54,7 @@ static int module_init(VM *vm, Value self, const Value *args, int n, Tuple *kwna
     Value a[2];
     if (!ou_bind(vm, module_sig, args, n, kwnames, a)) return -1;
     if (!ou_is_a(vm, a[0], T_STR)) {
-        ou_raise(vm, E_TYPE, "module() argument 'name' must be str, not %T", a[0]);
+        ou_raise(vm, E_TYPE, "module() argument 'name' must be str, not %K", a[0]);
         return -1;
     }
     return fill(vm, MOD, as_str(a[0]), a[1] == V_NULL ? V_NONE : a[1]) ? 0 : -1;

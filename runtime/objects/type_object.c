@@ -139,7 +139,7 @@ static Value object_compare(VM *vm, Value a, Value b, CmpOp op) {
 static Value object_format(VM *vm, const Value *args, int n) {
     (void)n;
     if (!ou_is_a(vm, args[1], T_STR))
-        return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "__format__() argument must be str, not %K", args[1]);
     if (as_str(args[1])->size)
         return ou_raise(vm, E_TYPE, "unsupported format string passed to %.200T.__format__", args[0]);
     return ou_str(vm, args[0]);

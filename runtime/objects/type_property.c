@@ -454,7 +454,7 @@ static int super_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnam
           obj_type = V_NULL;
     if (n == 0 && !super_from_frame(vm, &type, &obj)) return -1;
     if (!ou_is_a(vm, type, T_TYPE)) {
-        ou_raise(vm, E_TYPE, "super() argument 1 must be a type, not %T", type);
+        ou_raise(vm, E_TYPE, "super() argument 1 must be a type, not %K", type);
         return -1;
     }
     if (obj != V_NULL && (obj_type = super_check(vm, (Type *)v_obj(type), obj)) == V_NULL) return -1;
@@ -482,7 +482,7 @@ static Value super_lookup(VM *vm, Type *type, Value obj, Type *start, Str *name,
 
 Value ou_super_getattr(VM *vm, Value type, Value obj, Str *name) {
     if (!ou_is_a(vm, type, T_TYPE))
-        return ou_raise(vm, E_TYPE, "super() argument 1 must be a type, not %T", type);
+        return ou_raise(vm, E_TYPE, "super() argument 1 must be a type, not %K", type);
     Value start = super_check(vm, (Type *)v_obj(type), obj);
     if (start == V_NULL) return V_NULL;
     bool missing = true;

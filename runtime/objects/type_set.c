@@ -848,6 +848,7 @@ static Value set_isdisjoint(VM *vm, const Value *args, int n)
 {
     (void)n;
     Value a = args[0], b = args[1];
+    if (a == b) return v_bool(as_set(a)->n == 0);
     if (is_anyset(vm, b) && as_set(b)->n > as_set(a)->n) {
         b = args[0];
         a = args[1];

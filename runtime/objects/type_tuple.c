@@ -46,6 +46,12 @@ int ou_seq_key(VM *vm, Value key, const char *name, int64_t *i)
     return fits;
 }
 
+static bool bound_index(VM *vm, Value v, int64_t *out)
+{
+    if (is_small(v) || ou_type_of(vm, v)->slots.to_index) return ou_index_clip(vm, v, out);
+    return ou_raise(vm, E_TYPE, "slice indices must be integers or have an __index__ method"), false;
+}
+
 static int64_t clip_bound(int64_t i, int64_t len)
 {
     if (i < 0) i += len;
@@ -56,11 +62,11 @@ bool ou_seq_bounds(VM *vm, Value start, Value stop, int64_t len, int64_t *from, 
 {
     int64_t i;
     if (start != V_NULL) {
-        if (!ou_index_clip(vm, start, &i)) return false;
+        if (!bound_index(vm, start, &i)) return false;
         *from = clip_bound(i, len);
     }
     if (stop != V_NULL) {
-        if (!ou_index_clip(vm, stop, &i)) return false;
+        if (!bound_index(vm, stop, &i)) return false;
         *to = clip_bound(i, len);
     }
     return true;

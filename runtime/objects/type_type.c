@@ -528,11 +528,11 @@ Value ou_type_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) 
                    ? ou_raise(vm, E_TYPE, "type() takes 1 or 3 arguments")
                    : ou_raise(vm, E_TYPE, "type.__new__() takes exactly 3 arguments (%d given)", n);
     if (!ou_is_a(vm, args[0], T_STR))
-        return ou_raise(vm, E_TYPE, "type.__new__() argument 1 must be str, not %T", args[0]);
+        return ou_raise(vm, E_TYPE, "type.__new__() argument 1 must be str, not %K", args[0]);
     if (!ou_is_a(vm, args[1], T_TUPLE))
-        return ou_raise(vm, E_TYPE, "type.__new__() argument 2 must be tuple, not %T", args[1]);
+        return ou_raise(vm, E_TYPE, "type.__new__() argument 2 must be tuple, not %K", args[1]);
     if (!ou_is_a(vm, args[2], T_DICT))
-        return ou_raise(vm, E_TYPE, "type.__new__() argument 3 must be dict, not %T", args[2]);
+        return ou_raise(vm, E_TYPE, "type.__new__() argument 3 must be dict, not %K", args[2]);
     Tuple *bases = as_tuple(args[1]);
     for (uint32_t i = 0; i < bases->n; i++) {
         if (ou_is_a(vm, bases->items[i], T_TYPE)) continue;

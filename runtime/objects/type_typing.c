@@ -219,7 +219,7 @@ static bool is_no_default(VM *vm, Value v) {
 static Value param_build(VM *vm, Type *cls, Value name, Value bound, Value constraints, Value dflt,
                          const Value *flags) {
     if (!ou_is_a(vm, name, T_STR))
-        return ou_raise(vm, E_TYPE, "%N() argument 'name' must be str, not %T", cls, name);
+        return ou_raise(vm, E_TYPE, "%N() argument 'name' must be str, not %K", cls, name);
     bool co = false, contra = false, infer = false;
     if (flags && (!flag(vm, flags[0], &co) || !flag(vm, flags[1], &contra) || !flag(vm, flags[2], &infer)))
         return V_NULL;
@@ -397,7 +397,7 @@ static Value ta_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames
     Value a[3];
     if (!ou_bind(vm, typealias_sig, args, n, kwnames, a)) return V_NULL;
     if (!ou_is_a(vm, a[0], T_STR))
-        return ou_raise(vm, E_TYPE, "typealias() argument 'name' must be str, not %T", a[0]);
+        return ou_raise(vm, E_TYPE, "typealias() argument 'name' must be str, not %K", a[0]);
     if (a[2] != V_NULL && !ou_is_a(vm, a[2], T_TUPLE))
         return ou_raise(vm, E_TYPE, "type_params must be a tuple");
     Value module = calling_module(vm);
