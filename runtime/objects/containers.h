@@ -114,7 +114,10 @@ typedef struct Slice {
     Value start, stop, step;
 } Slice;
 Value ou_slice_new(VM *vm, Value start, Value stop, Value step); /* retains */
-/* slice.indices for a sequence of that length; count is the number of items. */
+/* slice.indices for a sequence of that length; count is the number of items. The bounds' __index__ may run a script that changes
+ * the sequence: for one that can, ask for the bounds first and fit them to the length that it has afterwards. */
+bool ou_slice_bounds(VM *vm, Value slice, int64_t *start, int64_t *stop, int64_t *step);
+int64_t ou_slice_fit(int64_t len, int64_t *start, int64_t *stop, int64_t step); /* the count */
 bool ou_slice_unpack(VM *vm, Value slice, int64_t len, int64_t *start, int64_t *stop, int64_t *step, int64_t *count);
 
 Value ou_call_iter_new(VM *vm, Value callable, Value sentinel); /* iter(callable, sentinel), type_iters.c */

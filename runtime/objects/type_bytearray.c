@@ -153,8 +153,9 @@ static Value bytearray_getitem(VM *vm, Value self, Value key)
     int64_t i;
     if (is_exact(key, T_SLICE)) {
         int64_t start, stop, step, count;
-        if (!ou_slice_unpack(vm, key, b->n, &start, &stop, &step, &count))
+        if (!ou_slice_bounds(vm, key, &start, &stop, &step))
             return V_NULL;
+        count = ou_slice_fit(b->n, &start, &stop, step);
         Value r = ou_bytearray_new(vm, NULL, count > 0 ? (size_t)count : 0);
         if (r != V_NULL)
             for (int64_t k = 0; k < count; k++)
@@ -188,9 +189,8 @@ static bool set_slice(VM *vm, Value self, Value key, Value v)
     Value source = v == V_NULL ? ou_bytes_new(vm, "", 0) : slice_source(vm, v);
     if (source == V_NULL)
         return false;
-    bool ok = ou_slice_unpack(vm, key, b->n, &start, &stop, &step, &count);
-    if (ok && count < 0)
-        count = 0;
+    bool ok = ou_slice_bounds(vm, key, &start, &stop, &step);
+    count = ok ? ou_slice_fit(b->n, &start, &stop, step) : 0;
     uint32_t n = as_bytes(source)->n;
     const uint8_t *p = as_bytes(source)->data;
     if (!ok) {

@@ -297,7 +297,8 @@ static Value list_getitem(VM *vm, Value self, Value key)
         return retain(l->items[i]);
     }
     int64_t start, stop, step, count;
-    if (!ou_slice_unpack(vm, key, l->n, &start, &stop, &step, &count)) return V_NULL;
+    if (!ou_slice_bounds(vm, key, &start, &stop, &step)) return V_NULL;
+    count = ou_slice_fit(l->n, &start, &stop, step);
     if (step == 1) return ou_list_of(vm, l->items + start, (size_t)count);
     Value r = ou_list_new(vm, (size_t)count);
     if (r == V_NULL) return V_NULL;
@@ -334,8 +335,9 @@ static bool delete_stepped(VM *vm, List *l, int64_t start, int64_t step, int64_t
 static bool set_slice(VM *vm, List *l, Value key, Value v)
 {
     int64_t start, stop, step, count;
-    if (!ou_slice_unpack(vm, key, l->n, &start, &stop, &step, &count)) return false;
+    if (!ou_slice_bounds(vm, key, &start, &stop, &step)) return false;
     if (v == V_NULL) {
+        count = ou_slice_fit(l->n, &start, &stop, step);
         if (step == 1) return splice(vm, l, (size_t)start, (size_t)(start + count), NULL, 0);
         return delete_stepped(vm, l, start, step, count);
     }
@@ -351,12 +353,8 @@ static bool set_slice(VM *vm, List *l, Value key, Value v)
         items = ou_seq_items(vm, v, &n, &own, "must assign iterable to extended slice");
         if (!items) return false;
         if (own == V_NULL) own = retain(v);
-        /* the iterator may have changed the list */
-        if (!ou_slice_unpack(vm, key, l->n, &start, &stop, &step, &count)) {
-            release(vm, own);
-            return false;
-        }
     }
+    count = ou_slice_fit(l->n, &start, &stop, step); /* the iterator may have changed the list */
     bool ok = true;
     if (step == 1) {
         ok = splice(vm, l, (size_t)start, (size_t)(start + count), items, n);

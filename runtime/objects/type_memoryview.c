@@ -249,7 +249,7 @@ static Value memoryview_getitem(VM *vm, Value self, Value key)
 static bool assign_slice(VM *vm, MemoryView *m, Value key, Value v)
 {
     Buffer dst = m->b, src;
-    if (!slice_view(vm, &dst, key))
+    if (!slice_view(vm, &dst, key) || !live(vm, v_of(m))) /* a bound's __index__ may have released it */
         return false;
     if (is_exact(v, T_MEMORYVIEW)) {
         if (!live(vm, v))

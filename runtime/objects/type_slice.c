@@ -1,4 +1,4 @@
-/* slice: three values, and the one place where a slice meets a length (ou_slice_unpack). */
+/* slice: three values, and the one place where a slice meets a length (ou_slice_fit). */
 #include "runtime/objects/containers_impl.h"
 #include "runtime/objects/numbers.h"
 
@@ -25,7 +25,7 @@ static bool bound(VM *vm, Value v, int64_t *out)
     return ou_index_clip(vm, v, out);
 }
 
-bool ou_slice_unpack(VM *vm, Value slice, int64_t len, int64_t *start, int64_t *stop, int64_t *step, int64_t *count)
+bool ou_slice_bounds(VM *vm, Value slice, int64_t *start, int64_t *stop, int64_t *step)
 {
     Slice *s = as_slice(slice);
     *step = 1;
@@ -38,7 +38,12 @@ bool ou_slice_unpack(VM *vm, Value slice, int64_t len, int64_t *start, int64_t *
     *start = down ? INT64_MAX : 0;
     *stop = down ? INT64_MIN : INT64_MAX;
     if (s->start != V_NONE && !bound(vm, s->start, start)) return false;
-    if (s->stop != V_NONE && !bound(vm, s->stop, stop)) return false;
+    return s->stop == V_NONE || bound(vm, s->stop, stop);
+}
+
+int64_t ou_slice_fit(int64_t len, int64_t *start, int64_t *stop, int64_t step)
+{
+    bool down = step < 0;
     if (*start < 0) {
         *start += len;
         if (*start < 0) *start = down ? -1 : 0;
@@ -51,8 +56,14 @@ bool ou_slice_unpack(VM *vm, Value slice, int64_t len, int64_t *start, int64_t *
     } else if (*stop >= len) {
         *stop = down ? len - 1 : len;
     }
-    if (down) *count = *stop < *start ? (*start - *stop - 1) / -*step + 1 : 0;
-    else *count = *start < *stop ? (*stop - *start - 1) / *step + 1 : 0;
+    if (down) return *stop < *start ? (*start - *stop - 1) / -step + 1 : 0;
+    return *start < *stop ? (*stop - *start - 1) / step + 1 : 0;
+}
+
+bool ou_slice_unpack(VM *vm, Value slice, int64_t len, int64_t *start, int64_t *stop, int64_t *step, int64_t *count)
+{
+    if (!ou_slice_bounds(vm, slice, start, stop, step)) return false;
+    *count = ou_slice_fit(len, start, stop, *step);
     return true;
 }
 
