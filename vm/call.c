@@ -54,6 +54,8 @@ Value ou_gen_make(VM *vm, Function *fn)
 {
     Code *c = fn->code;
     TypeId id = c->flags & CO_GENERATOR ? T_GENERATOR : c->flags & CO_COROUTINE ? T_COROUTINE : T_ASYNC_GENERATOR;
+    if (vm->root && vm->root->depth >= vm->recursion_limit) /* a generator that makes itself anew; those made before may nest */
+        return ou_raise_recursion(vm, NULL);
     Gen *g = ou_new(vm, vm->types[id], c->nregs * sizeof(Value));
     if (!g)
         return V_NULL;

@@ -48,7 +48,7 @@ Value ou_gen_awaiting(VM *vm, Gen *g)
 bool ou_gen_enter(VM *vm, Gen *root, Gen **inner)
 {
     uint32_t depth = vm->root ? vm->root->depth + 1 : 0;
-    if (depth > vm->recursion_limit) {
+    if (depth > vm->await_limit) {
         ou_raise_recursion(vm, NULL);
         return false;
     }
