@@ -8,20 +8,12 @@ void ou_exc_here(VM *vm, Value *R, const Ins *pc)
         ((Traceback *)v_obj(as_exc(vm->exc)->traceback))->R = R;
 }
 
-static bool live_at(const Code *c, uint32_t id, uint32_t at)
-{
-    for (uint32_t k = 0; k < c->nlive; k++)
-        if (c->live[k].id == id && c->live[k].start <= at && at < c->live[k].end)
-            return true;
-    return false;
-}
-
-/* Releases the temporaries that are live at `at` but not at `target` (UINT32_MAX: all of them). */
-static void release_live(VM *vm, Value *R, const Code *c, uint32_t at, uint32_t target)
+/* Releases the temporaries from register `from` on that are live at `at`. A handler knows exactly those below its own. */
+static void release_live(VM *vm, Value *R, const Code *c, uint32_t at, unsigned from)
 {
     for (uint32_t k = 0; k < c->nlive; k++) {
         const CodeLive *l = &c->live[k];
-        if (l->start > at || at >= l->end || (target != UINT32_MAX && live_at(c, l->id, target)))
+        if (l->start > at || at >= l->end || l->reg < from)
             continue;
         Value v = R[l->reg];
         R[l->reg] = V_NONE;
@@ -79,7 +71,7 @@ void ou_gen_mark_closed(VM *vm, Gen *g)
         uint32_t at = (uint32_t)(g->pc - 1 - c->code);
         if (INS_OP(g->pc[-1]) == OP_AWAIT)
             set_owned(vm, &g->regs[INS_A(g->pc[-1])], V_NONE);
-        release_live(vm, g->regs, c, at, UINT32_MAX);
+        release_live(vm, g->regs, c, at, 0);
     }
     ou_release_frame_locals(vm, g->regs, c);
     g->inner = NULL;
@@ -125,14 +117,14 @@ bool ou_unwind(VM *vm, Value **Rp, const Ins **pcp)
             if (at < h->start || at >= h->end)
                 continue;
             vm->exc = V_NULL; /* deallocations must not see it */
-            release_live(vm, R, c, at, h->target);
+            release_live(vm, R, c, at, h->reg);
             R[h->reg] = exc;
             *Rp = R;
             *pcp = c->code + h->target;
             return true;
         }
         vm->exc = V_NULL;
-        release_live(vm, R, c, at, UINT32_MAX);
+        release_live(vm, R, c, at, 0);
         leave_frame(vm, R, c, exc);
         vm->exc = exc;
         if (c->flags & CO_HEAP_FRAME) {
