@@ -361,13 +361,13 @@ GenResult ou_gen_throw(VM *vm, Gen *g, Value exc, Value *out)
         if (g->kind == T_COROUTINE)
             ou_raise(vm, E_RUNTIME, "cannot reuse already awaited coroutine");
         else
-            ou_raise_value(vm, exc);
+            ou_exc_restore(vm, retain(exc));
         return GEN_ERROR;
     }
     if (g->state == GEN_CREATED) {
         Value fn = retain(g->fn);
         ou_gen_mark_closed(vm, g);
-        ou_raise_value(vm, exc);
+        ou_exc_restore(vm, retain(exc));
         if (vm->exc != V_NULL)
             ou_exc_add_traceback(vm, vm->exc, fn, 0);
         release(vm, fn);
