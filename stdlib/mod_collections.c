@@ -1,4 +1,4 @@
-/* _collections: deque, defaultdict, and the helpers of the collections package (_count_elements, _tuplegetter, _move_to_end).
+/* _collections: deque, defaultdict, and the helpers of the collections package (_count_elements, _tuplegetter).
  * A deque is a ring in one block whose size is a power of two; `state` changes with every change of its length or order, so
  * that iterators notice. */
 #include "runtime/objects/containers_impl.h"
@@ -429,8 +429,13 @@ static Value deque_reverse(VM *vm, const Value *args, int n)
 static Value deque_count(VM *vm, const Value *args, int n)
 {
     (void)n;
+    Deque *d = as_deque(args[0]);
+    uint32_t state = d->state;
     int64_t count = 0, i = -1;
-    while ((i = find(vm, as_deque(args[0]), args[1], i + 1, INT64_MAX)) >= 0) count++;
+    while ((i = find(vm, d, args[1], i + 1, INT64_MAX)) >= 0) {
+        if (d->state != state) return mutated(vm);
+        count++;
+    }
     return i == -2 ? V_NULL : v_smallint(count);
 }
 static Value deque_index(VM *vm, const Value *args, int n)
@@ -460,14 +465,12 @@ static Value deque_remove(VM *vm, const Value *args, int n)
 {
     (void)n;
     Deque *d = as_deque(args[0]);
-    uint32_t before = d->n;
+    uint32_t state = d->state;
     int64_t i = find(vm, d, args[1], 0, INT64_MAX);
-    if (i == -2) {
-        if (d->n != before && ou_exc_matches(vm, E_RUNTIME)) {
-            ou_exc_clear(vm);
-            ou_raise(vm, E_INDEX, "deque mutated during remove().");
-        }
-        return V_NULL;
+    if (i == -2 && (d->state == state || !ou_exc_matches(vm, E_RUNTIME))) return V_NULL;
+    if (d->state != state) {
+        if (i == -2) ou_exc_clear(vm);
+        return ou_raise(vm, E_INDEX, "deque mutated during iteration");
     }
     if (i < 0) return ou_raise(vm, E_VALUE, "%R is not in deque", args[1]);
     release(vm, remove_at(d, (uint32_t)i));
@@ -600,13 +603,13 @@ static void iter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(v
 static const NativeDef iter_methods[] = {
     {"__length_hint__()", iter_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
 static const TypeDef iter_def = {
-    .name = "_collections._deque_iterator",
+    .name = "collections._deque_iterator",
     .size = sizeof(DequeIter),
     .flags = TF_GC | TF_NO_NEW,
     .slots = {.dealloc = iter_dealloc, .traverse = iter_traverse, .iter = ou_iter_self, .next = iter_next},
     .methods = iter_methods};
 static const TypeDef reviter_def = {
-    .name = "_collections._deque_reverse_iterator",
+    .name = "collections._deque_reverse_iterator",
     .size = sizeof(DequeIter),
     .flags = TF_GC | TF_NO_NEW,
     .slots = {.dealloc = iter_dealloc, .traverse = iter_traverse, .iter = ou_iter_self, .next = reviter_next},
@@ -899,28 +902,8 @@ static Value count_elements(VM *vm, const Value *args, int n)
     return ok ? V_NONE : V_NULL;
 }
 
-static Value move_to_end(VM *vm, const Value *args, int n)
-{
-    if (!is_a_fast(vm, args[0], T_DICT)) return ou_raise(vm, E_TYPE, "_move_to_end() argument 1 must be dict, not %K", args[0]);
-    int last = n > 2 ? ou_truth(vm, args[2]) : 1;
-    if (last < 0) return V_NULL;
-    return ou_dict_move_to_end(vm, as_dict(args[0]), args[1], last) ? V_NONE : V_NULL;
-}
-
-static Value popitem(VM *vm, const Value *args, int n)
-{
-    if (!is_a_fast(vm, args[0], T_DICT)) return ou_raise(vm, E_TYPE, "_popitem() argument 1 must be dict, not %K", args[0]);
-    int last = n > 1 ? ou_truth(vm, args[1]) : 1;
-    Value kv[2];
-    if (last < 0) return V_NULL;
-    if (!ou_dict_popitem(vm, as_dict(args[0]), last, &kv[0], &kv[1])) return ou_raise(vm, E_KEY, "dictionary is empty");
-    return ou_tuple_take(vm, kv, 2);
-}
-
 static const NativeDef functions[] = {
     {"_count_elements(mapping, iterable, /)", count_elements, "Count elements in the iterable, updating the mapping", 0},
-    {"_move_to_end(od, key, last=True, /)", move_to_end, "Move an existing element to the end (or beginning if last is false).", 0},
-    {"_popitem(od, last=True, /)", popitem, "Remove and return the last (or first) item.", 0},
     {0}};
 
 bool ou_mod__collections(VM *vm, Module *m)

@@ -1,5 +1,5 @@
 /* What dict shares with its views and with collections: iterators, views, ordered operations.
- * May be included by objects/ and stdlib/mod_collections.c. Same ownership rules as object.h. */
+ * May be included by objects/, stdlib/mod_collections.c and stdlib/mod_odict.c. Same ownership rules as object.h. */
 #ifndef OU_DICT_IMPL_H
 #define OU_DICT_IMPL_H
 

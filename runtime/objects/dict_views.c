@@ -207,10 +207,10 @@ static int items_contains(VM *vm, Value self, Value x)
     return eq;
 }
 
-static bool is_set_view(Value v) { return is_exact(v, T_DICT_KEYS) || is_exact(v, T_DICT_ITEMS); }
+static bool is_set_view(VM *vm, Value v) { return is_a_fast(vm, v, T_DICT_KEYS) || is_a_fast(vm, v, T_DICT_ITEMS); }
 static bool is_setlike(VM *vm, Value v)
 {
-    return is_set_view(v) || is_a_fast(vm, v, T_SET) || is_a_fast(vm, v, T_FROZENSET);
+    return is_set_view(vm, v) || is_a_fast(vm, v, T_SET) || is_a_fast(vm, v, T_FROZENSET);
 }
 
 /* Are all items of `a` in `b`? */
@@ -234,7 +234,7 @@ static int all_in(VM *vm, Value a, Value b)
 
 static Value view_compare(VM *vm, Value a, Value b, CmpOp op)
 {
-    if (!is_set_view(a) || !is_setlike(vm, b)) return V_NOTIMPL;
+    if (!is_set_view(vm, a) || !is_setlike(vm, b)) return V_NOTIMPL;
     int64_t x = view_len(vm, a), y = ou_len(vm, b);
     if (y < 0) return V_NULL;
     int r = 0;
@@ -269,7 +269,7 @@ static bool discard_all(VM *vm, Set *s, Value other)
 
 static Value view_sub(VM *vm, Value a, Value b)
 {
-    if (!is_set_view(a) && !is_set_view(b)) return V_NOTIMPL;
+    if (!is_set_view(vm, a) && !is_set_view(vm, b)) return V_NOTIMPL;
     Value s = ou_set_from(vm, T_SET, a);
     if (s == V_NULL || discard_all(vm, as_set(s), b)) return s;
     release(vm, s);
@@ -286,12 +286,12 @@ static Value view_or(VM *vm, Value a, Value b)
 
 static Value view_and(VM *vm, Value a, Value b)
 {
-    if (!is_set_view(a)) { /* reflected: the other operand is any iterable */
+    if (!is_set_view(vm, a)) { /* reflected: the other operand is any iterable */
         Value t = a;
         a = b;
         b = t;
     }
-    if (is_set_view(b) && view_len(vm, b) > view_len(vm, a)) {
+    if (is_set_view(vm, b) && view_len(vm, b) > view_len(vm, a)) {
         Value t = a;
         a = b;
         b = t;

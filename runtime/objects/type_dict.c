@@ -445,7 +445,8 @@ bool ou_dict_is_plain(VM *vm, Value v)
     if (is_exact(v, T_DICT)) return true;
     if (!is_obj(v) || !ou_is_a(vm, v, T_DICT)) return false;
     Type *t = ou_type_of(vm, v);
-    return t->slots.iter == dict_iter && t->slots.getitem == dict_getitem;
+    /* OrderedDict's own iterator gives the keys in the same order. */
+    return (t->slots.iter == dict_iter || t->def) && t->slots.getitem == dict_getitem;
 }
 
 static bool merge_dict(VM *vm, Dict *d, Dict *src, bool override)
