@@ -1,12 +1,13 @@
-/* `time`: clocks, sleeping, calendar times. strptime is in mod_time_parse.c.
+/* `time`: clocks, sleeping, calendar times. strptime is in the script module _strptime.
  * The one thing to know: sleep gives the VM's lock away and wakes up for signals; it is not the loop's sleep. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "runtime/objects/import.h"
 #include "stdlib/fspath.h"
-#include "stdlib/time_impl.h"
+#include "stdlib/stdlib.h"
 #include "vm/call.h"
 
 typedef struct TimeState {
@@ -136,6 +137,38 @@ static bool seconds_ns(VM *vm, Value v, double *seconds)
     return true;
 }
 
+static Value set_clock(VM *vm, Value clock, const struct timespec *ts)
+{
+    clockid_t id;
+    if (!clock_arg(vm, clock, &id) || !ou_require_cap(vm, CAP_PROCESS, "setting a clock"))
+        return V_NULL;
+    return clock_settime(id, ts) < 0 ? ou_raise_errno(vm, errno, V_NULL) : V_NONE;
+}
+
+static Value time_clock_settime(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    double seconds;
+    if (!seconds_ns(vm, args[1], &seconds))
+        return V_NULL;
+    if (fabs(seconds) >= 9223372036.0)
+        return ou_raise(vm, E_OVERFLOW, "timestamp out of range for platform time_t");
+    double whole = floor(seconds);
+    return set_clock(vm, args[0], &(struct timespec){(time_t)whole, (long)((seconds - whole) * 1e9)});
+}
+
+static Value time_clock_settime_ns(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int64_t ns;
+    if (!ou_is_intlike(vm, args[1]))
+        return ou_raise(vm, E_TYPE, "expect int, got %T", args[1]);
+    if (!ou_int_i64(vm, args[1], &ns))
+        return V_NULL;
+    int64_t whole = ns / 1000000000 - (ns % 1000000000 < 0);
+    return set_clock(vm, args[0], &(struct timespec){(time_t)whole, (long)(ns - whole * 1000000000)});
+}
+
 static Value time_sleep(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -186,16 +219,17 @@ static const char *const time_fields[] = {"tm_year", "tm_mon", "tm_mday", "tm_ho
 static const StructSeqDef struct_time_def = {"time.struct_time", "The time value as returned by gmtime(), localtime(), and strptime()",
                                              time_fields, 9, false};
 
-Value ou_time_struct(VM *vm, const TimeFields *t)
+static Value from_tm(VM *vm, const struct tm *tm)
 {
     TimeState *st = ou_module_record(vm, MOD_time, sizeof(TimeState));
     if (!st)
         return V_NULL;
-    Value zone = t->zone ? ou_str_decode(vm, t->zone, strlen(t->zone), "utf-8", "surrogateescape") : V_NONE;
-    Value offset = t->has_offset ? ou_int(vm, t->offset) : V_NONE;
-    Value year = ou_int(vm, t->year);
-    Value items[11] = {year, v_smallint(t->mon), v_smallint(t->mday), v_smallint(t->hour), v_smallint(t->min), v_smallint(t->sec),
-                       v_smallint(t->wday), v_smallint(t->yday), v_smallint(t->isdst), zone, offset};
+    Value zone = tm->tm_zone ? ou_str_decode(vm, tm->tm_zone, strlen(tm->tm_zone), "utf-8", "surrogateescape") : V_NONE;
+    Value offset = ou_int(vm, tm->tm_gmtoff);
+    Value year = ou_int(vm, tm->tm_year + INT64_C(1900));
+    Value items[11] = {year, v_smallint(tm->tm_mon + 1), v_smallint(tm->tm_mday), v_smallint(tm->tm_hour), v_smallint(tm->tm_min),
+                       v_smallint(tm->tm_sec), v_smallint((tm->tm_wday + 6) % 7), v_smallint(tm->tm_yday + 1),
+                       v_smallint(tm->tm_isdst), zone, offset};
     if (zone == V_NULL || offset == V_NULL || year == V_NULL) {
         xrelease(vm, zone);
         xrelease(vm, offset);
@@ -203,13 +237,6 @@ Value ou_time_struct(VM *vm, const TimeFields *t)
         return V_NULL;
     }
     return ou_structseq_new(vm, (Type *)v_obj(st->struct_time), items);
-}
-
-static Value from_tm(VM *vm, const struct tm *tm)
-{
-    TimeFields t = {tm->tm_year + INT64_C(1900), tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec,
-                    (tm->tm_wday + 6) % 7, tm->tm_yday + 1, tm->tm_isdst, tm->tm_zone, true, tm->tm_gmtoff};
-    return ou_time_struct(vm, &t);
 }
 
 static Value time_gmtime(VM *vm, const Value *args, int n)
@@ -220,7 +247,7 @@ static Value time_gmtime(VM *vm, const Value *args, int n)
         return V_NULL;
     if (!gmtime_r(&when, &tm))
         return ou_raise_errno(vm, EOVERFLOW, V_NULL);
-    tm.tm_zone = "UTC";
+    tm.tm_zone = "GMT";
     return from_tm(vm, &tm);
 }
 
@@ -256,8 +283,12 @@ static bool tm_arg(VM *vm, Value v, const char *fn, struct tm *tm)
         }
         if (!ou_index_i64(vm, t->items[i], &f[i]))
             return false;
-        if (f[i] > INT32_MAX || f[i] < INT32_MIN + 1900) {
-            ou_raise(vm, E_OVERFLOW, i == 0 ? "year out of range" : "signed integer is greater than maximum");
+        if (f[i] > INT32_MAX || f[i] < INT32_MIN) {
+            ou_raise(vm, E_OVERFLOW, "signed integer is %s", f[i] > 0 ? "greater than maximum" : "less than minimum");
+            return false;
+        }
+        if (i == 0 && f[i] < INT32_MIN + 1900) {
+            ou_raise(vm, E_OVERFLOW, "year out of range");
             return false;
         }
     }
@@ -350,6 +381,7 @@ static Value time_strftime(VM *vm, const Value *args, int n)
     struct tm tm;
     if (!ou_is_a(vm, args[0], T_STR))
         return ou_raise(vm, E_TYPE, "strftime() argument 1 must be str, not %K", args[0]);
+    if (memchr(as_str(args[0])->data, 0, as_str(args[0])->size)) return ou_raise(vm, E_VALUE, "embedded null character");
     Value v = n > 1 ? retain(args[1]) : now_struct(vm);
     if (v == V_NULL)
         return V_NULL;
@@ -384,6 +416,14 @@ static Value time_strftime(VM *vm, const Value *args, int n)
             break;
     }
     xrelease(vm, zone);
+    return r;
+}
+
+static Value time_strptime(VM *vm, const Value *args, int n)
+{
+    Value m = ou_import_module(vm, "_strptime"), r = V_NULL;
+    if (m != V_NULL) r = ou_call_method_c(vm, m, "_strptime_time", args, n);
+    xrelease(vm, m);
     return r;
 }
 
@@ -433,6 +473,8 @@ static const NativeDef functions[] = {
     {"thread_time_ns()", time_thread_time_ns, NULL, 0},
     {"clock_gettime(clk_id, /)", time_clock_gettime, NULL, 0},
     {"clock_gettime_ns(clk_id, /)", time_clock_gettime_ns, NULL, 0},
+    {"clock_settime(clk_id, time, /)", time_clock_settime, "Set the time of the specified clock clk_id.", 0},
+    {"clock_settime_ns(clk_id, time, /)", time_clock_settime_ns, "Set the time of the specified clock clk_id with nanoseconds.", 0},
     {"clock_getres(clk_id, /)", time_clock_getres, NULL, 0},
     {"get_clock_info(name, /)", time_get_clock_info, NULL, 0},
     {"sleep(seconds, /)", time_sleep, "Delay execution for a given number of seconds.", 0},
@@ -441,6 +483,7 @@ static const NativeDef functions[] = {
     {"asctime(tuple=None, /)", time_asctime, NULL, 0},
     {"ctime(seconds=None, /)", time_ctime, NULL, 0},
     {"mktime(tuple, /)", time_mktime, NULL, 0},
+    {"strptime(string, format=<unrepresentable>, /)", time_strptime, "Parse a string to a time tuple according to a format specification.", 0},
     {"strftime(format, tuple=None, /)", time_strftime, NULL, 0},
     {"tzset()", time_tzset, NULL, 0},
     {0},
@@ -457,9 +500,11 @@ bool ou_mod_time(VM *vm, Module *m)
             return false;
         st->struct_time = v_of(t);
     }
-    return ou_module_add(vm, m, functions) && ou_module_add(vm, m, ou_time_parse_def) &&
+    return ou_module_add(vm, m, functions) &&
            ou_module_set(vm, m, "struct_time", st->struct_time) && fill_zone(vm, m) &&
            ou_module_int(vm, m, "CLOCK_REALTIME", CLOCK_REALTIME) && ou_module_int(vm, m, "CLOCK_MONOTONIC", CLOCK_MONOTONIC) &&
+           ou_module_int(vm, m, "CLOCK_MONOTONIC_RAW", CLOCK_MONOTONIC_RAW) &&
+           ou_module_int(vm, m, "CLOCK_BOOTTIME", CLOCK_BOOTTIME) && ou_module_int(vm, m, "CLOCK_TAI", CLOCK_TAI) &&
            ou_module_int(vm, m, "CLOCK_PROCESS_CPUTIME_ID", CLOCK_PROCESS_CPUTIME_ID) &&
            ou_module_int(vm, m, "CLOCK_THREAD_CPUTIME_ID", CLOCK_THREAD_CPUTIME_ID) && ou_module_int(vm, m, "_STRUCT_TM_ITEMS", 11);
 }
