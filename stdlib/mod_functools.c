@@ -172,12 +172,6 @@ static Value partial_get_kw(VM *vm, Value self)
     (void)vm;
     return retain(((Partial *)v_obj(self))->kw);
 }
-static Value get_dict(VM *vm, Value self)
-{
-    Dict *d = ou_instance_dict(vm, v_obj(self));
-    return d ? retain(v_of(d)) : V_NULL;
-}
-
 static Value partial_reduce(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -197,24 +191,37 @@ static Value partial_setstate(VM *vm, const Value *args, int n)
 {
     (void)n;
     Partial *p = (Partial *)v_obj(args[0]);
-    Tuple *s = is_exact(args[1], T_TUPLE) ? as_tuple(args[1]) : NULL;
-    if (!s || s->n != 4 || !is_a_fast(vm, s->items[1], T_TUPLE) || !is_a_fast(vm, s->items[2], T_DICT))
+    Tuple *s = is_a_fast(vm, args[1], T_TUPLE) ? as_tuple(args[1]) : NULL;
+    if (!s || s->n != 4 || !ou_type_of(vm, s->items[0])->slots.call || !is_a_fast(vm, s->items[1], T_TUPLE) ||
+        (s->items[2] != V_NONE && !is_a_fast(vm, s->items[2], T_DICT)))
         return ou_raise(vm, E_TYPE, "invalid partial state");
-    Value own = ou_tuple_from(vm, s->items[1]);
+    Value own = is_exact(s->items[1], T_TUPLE) ? retain(s->items[1]) : ou_tuple_from(vm, s->items[1]);
     if (own == V_NULL) return V_NULL;
-    Value kw = ou_dict_copy(vm, as_dict(s->items[2]));
-    if (kw == V_NULL) {
+    Value kw = s->items[2];
+    kw = kw == V_NONE ? ou_dict_new(vm) : is_exact(kw, T_DICT) ? retain(kw) : ou_dict_copy(vm, as_dict(kw));
+    Value dict = kw == V_NULL ? V_NULL : s->items[3] == V_NONE ? ou_dict_new(vm) : retain(s->items[3]);
+    if (dict == V_NULL || !ou_setattr(vm, args[0], name_of(vm, N_DU_dict), dict)) {
         release(vm, own);
+        xrelease(vm, kw);
+        xrelease(vm, dict);
         return V_NULL;
     }
+    release(vm, dict);
     set_owned(vm, &p->fn, retain(s->items[0]));
     set_owned(vm, &p->args, own);
     set_owned(vm, &p->kw, kw);
-    if (s->items[3] != V_NONE) {
-        Dict *d = ou_instance_dict(vm, v_obj(args[0]));
-        if (!d || !ou_dict_update(vm, d, s->items[3])) return V_NULL;
-    }
     return V_NONE;
+}
+
+/* As a class attribute a partial is left alone, which is going to change: found on an instance it says so. */
+static Value partial_get(VM *vm, Value self, Value obj, Value cls)
+{
+    (void)cls;
+    if (obj != V_NULL && obj != V_NONE &&
+        !ou_warn(vm, E_FUTURE_WARNING, 1, "functools.partial will be a method descriptor in future Python versions; "
+                                          "wrap it in staticmethod() if you want to preserve the old behavior"))
+        return V_NULL;
+    return retain(self);
 }
 
 static const NativeDef partial_methods[] = {
@@ -226,7 +233,6 @@ static const GetSetDef partial_getset[] = {
     {"func", partial_get_fn, NULL, "function object to use in future partial calls"},
     {"args", partial_get_args, NULL, "tuple of arguments to future partial calls"},
     {"keywords", partial_get_kw, NULL, "dictionary of keyword arguments to future partial calls"},
-    {"__dict__", get_dict, NULL, NULL},
     {0}};
 static const TypeDef partial_def = {.name = "functools.partial",
                                     .size = sizeof(Partial),
@@ -235,7 +241,8 @@ static const TypeDef partial_def = {.name = "functools.partial",
                                               .dealloc = partial_dealloc,
                                               .traverse = partial_traverse,
                                               .repr = partial_repr,
-                                              .call = partial_call},
+                                              .call = partial_call,
+                                              .descr_get = partial_get},
                                     .methods = partial_methods,
                                     .getset = partial_getset,
                                     .doc = "Create a new function with partial application of the given arguments and keywords."};
@@ -590,7 +597,6 @@ static const NativeDef cache_methods[] = {
     {"__deepcopy__(memo, /)", cache_same, NULL, 0},
     {"__reduce__()", cache_reduce, NULL, 0},
     {0}};
-static const GetSetDef cache_getset[] = {{"__dict__", get_dict, NULL, NULL}, {0}};
 static const TypeDef cache_def = {.name = "functools._lru_cache_wrapper",
                                   .size = sizeof(Cache),
                                   .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF | TF_METHOD_LIKE,
@@ -600,8 +606,7 @@ static const TypeDef cache_def = {.name = "functools._lru_cache_wrapper",
                                             .clear = cache_clear_slot,
                                             .call = cache_call,
                                             .descr_get = cache_descr_get},
-                                  .methods = cache_methods,
-                                  .getset = cache_getset};
+                                  .methods = cache_methods};
 
 static const NativeDef functions[] = {
     {"reduce(function, iterable, initial=<functools initial>, /)", reduce, "Apply a function of two arguments cumulatively to the items of an iterable, from left to right.", 0},

@@ -313,6 +313,7 @@ static const TypeDef itemgetter_def = {
               .repr = itemgetter_repr,
               .call = itemgetter_call},
     .methods = itemgetter_methods,
+    .new_sig = "(item, /, *items)",
     .doc = "Return a callable object that fetches the given item(s) from its operand.\nAfter f = itemgetter(2), the call f(r) "
            "returns r[2].\nAfter g = itemgetter(2, 5, 3), the call g(r) returns (r[2], r[5], r[3])"};
 
@@ -399,6 +400,7 @@ static const TypeDef attrgetter_def = {
               .repr = attrgetter_repr,
               .call = attrgetter_call},
     .methods = attrgetter_methods,
+    .new_sig = "(attr, /, *attrs)",
     .doc = "Return a callable object that fetches the given attribute(s) from its operand.\nAfter f = attrgetter('name'), the "
            "call f(r) returns r.name.\nAfter g = attrgetter('name', 'date'), the call g(r) returns (r.name, r.date).\nAfter h = "
            "attrgetter('name.first', 'name.last'), the call h(r) returns\n(r.name.first, r.name.last)."};
@@ -478,6 +480,7 @@ static const TypeDef methodcaller_def = {
               .repr = methodcaller_repr,
               .call = methodcaller_call},
     .methods = methodcaller_methods,
+    .new_sig = "(name, /, *args, **kwargs)",
     .doc = "Return a callable object that calls the given method on its operand.\nAfter f = methodcaller('name'), the call f(r) "
            "returns r.name().\nAfter g = methodcaller('name', 'date', foo=1), the call g(r) returns\nr.name('date', foo=1)."};
 
@@ -548,10 +551,30 @@ static bool has_dunder(const char *name)
     return true;
 }
 
+/* __all__: the functions and the three types, not what has a dunder name. */
+static bool add_name(VM *vm, Value all, const char *name, size_t n)
+{
+    Value v = ou_str_new(vm, name, n);
+    return v != V_NULL && ou_list_append_take(vm, as_list(all), v);
+}
+static Value public_names(VM *vm)
+{
+    static const char *const types[] = {"attrgetter", "itemgetter", "methodcaller"};
+    Value all = ou_list_new(vm, 0);
+    bool ok = all != V_NULL;
+    for (const NativeDef *d = functions; ok && d->sig; d++)
+        if (d->sig[0] != '_') ok = add_name(vm, all, d->sig, (size_t)(strchr(d->sig, '(') - d->sig));
+    for (size_t i = 0; ok && i < 3; i++) ok = add_name(vm, all, types[i], strlen(types[i]));
+    if (ok) return all;
+    xrelease(vm, all);
+    return V_NULL;
+}
+
 bool ou_mod_operator(VM *vm, Module *m)
 {
     if (!ou_module_add(vm, m, functions) || !ou_module_type(vm, m, &itemgetter_def, NULL) ||
-        !ou_module_type(vm, m, &attrgetter_def, NULL) || !ou_module_type(vm, m, &methodcaller_def, NULL))
+        !ou_module_type(vm, m, &attrgetter_def, NULL) || !ou_module_type(vm, m, &methodcaller_def, NULL) ||
+        !ou_module_take(vm, m, "__all__", public_names(vm)))
         return false;
     for (const NativeDef *d = functions; d->sig; d++) {
         char name[32], dunder[40];

@@ -267,7 +267,8 @@ SET(set_annotations) {
     return r == 1;
 }
 GET(get_type_params) {
-    Value v = ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_type_params]);
+    bool own = SELF->flags & TF_HEAP; /* `type` itself has this attribute's descriptor in its dict */
+    Value v = own ? ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_type_params]) : V_NULL;
     return v == V_NULL ? ou_tuple_new(vm, 0) : retain(v);
 }
 SET(set_type_params) {
