@@ -365,11 +365,31 @@ static int class_member(Parser *r, uint32_t *cp)
     return 1;
 }
 
+/* What other engines read as an operation on sets may mean that here one day. */
+static bool warn_set(Parser *r, const char *at, const char *what)
+{
+    return ou_warn(r->vm, E_FUTURE_WARNING, 1, "Possible %s at position %ld", what, (long)position(r, at));
+}
+
+/* A member of a class that is not the first one, at r->p: the first of two equal signs? */
+static bool check_operator(Parser *r)
+{
+    int c = peek(r);
+    if (c < 0 || !strchr("-&~|", c) || r->p + 1 >= r->end || r->p[1] != c)
+        return true;
+    return warn_set(r, r->p, c == '-'   ? "set difference"
+                             : c == '&' ? "set intersection"
+                             : c == '~' ? "set symmetric difference"
+                                        : "set union");
+}
+
 static bool parse_class(Parser *r)
 {
     const char *open = r->p++;
     bool first = true;
     put(r, "[");
+    if (peek(r) == '[' && !warn_set(r, r->p, "nested set"))
+        return false;
     if (peek(r) == '^') {
         r->p++;
         put(r, "^");
@@ -383,6 +403,8 @@ static bool parse_class(Parser *r)
         }
         const char *from = r->p;
         uint32_t lo, hi;
+        if (!first && !check_operator(r))
+            return false;
         int k = class_member(r, &lo);
         if (!k)
             return false;
@@ -404,6 +426,8 @@ static bool parse_class(Parser *r)
             put_literal(r, '-', true);
             continue;
         }
+        if (*r->p == '-' && !warn_set(r, r->p - 1, "set difference"))
+            return false;
         int m = class_member(r, &hi);
         if (!m)
             return false;
