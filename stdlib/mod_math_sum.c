@@ -150,12 +150,10 @@ static bool as_float_or_int(VM *vm, Value v, double *out)
         *out = v_double(v);
         return true;
     }
-    if (!is_small(v) && v != V_TRUE && v != V_FALSE) return false;
-    int64_t i;
-    int_i64(v, &i);
-    (void)vm;
-    *out = (double)i; /* 49 bits: exact */
-    return true;
+    if (!is_int(v) && v != V_TRUE && v != V_FALSE) return false;
+    bool overflow = false;
+    *out = ou_int_double(vm, v, &overflow);
+    return !overflow;
 }
 
 static Value add_up(VM *vm, Value total, Value x) /* takes both over */
@@ -175,7 +173,8 @@ Value ou_math_sumprod(VM *vm, const Value *args, int n)
         return V_NULL;
     }
     Triple t = {0.0, 0.0, 0.0};
-    bool floats = false;
+    /* Leading pairs of ints are added up as ints, then pairs with a float in triple length, until something else comes. */
+    bool ints = true, triples = true, floats = false;
     while (total != V_NULL) {
         Value p = ou_next(vm, pi), q = vm->exc ? V_NULL : ou_next(vm, qi);
         if (p == V_NULL || q == V_NULL) {
@@ -184,18 +183,21 @@ Value ou_math_sumprod(VM *vm, const Value *args, int n)
             xrelease(vm, q);
             break;
         }
+        ints = ints && is_int(p) && is_int(q);
         double x, y;
-        if ((is_float(p) || is_float(q)) && as_float_or_int(vm, p, &x) && as_float_or_int(vm, q, &y)) {
-            Triple next = add_product(x, y, t);
-            if (isfinite(next.hi)) {
-                t = next;
-                floats = true;
-                continue;
+        if (triples && !ints) {
+            if ((is_float(p) || is_float(q)) && as_float_or_int(vm, p, &x) && as_float_or_int(vm, q, &y)) {
+                Triple next = add_product(x, y, t);
+                if (isfinite(next.hi)) {
+                    t = next;
+                    floats = true;
+                    release(vm, p);
+                    release(vm, q);
+                    continue;
+                }
             }
-        }
-        if (floats) { /* something else comes: what was gathered joins the total */
-            total = add_up(vm, total, v_float(triple_value(t)));
-            t = (Triple){0.0, 0.0, 0.0};
+            triples = false;
+            if (floats) total = add_up(vm, total, v_float(triple_value(t)));
             floats = false;
         }
         total = add_up(vm, total, ou_binary(vm, BIN_MUL, p, q));
