@@ -42,17 +42,9 @@ static const NativeDef generic_methods[] = {
     {0},
 };
 
-static Value generic_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
-    /* As if Generic had no __new__ of its own: a subclass whose __init__ takes arguments is made without
-     * them. */
-    if (cls->slots.init != ou_builtin(vm, T_OBJECT)->slots.init) n = 0, kwnames = NULL;
-    return ou_builtin(vm, T_OBJECT)->slots.make(vm, cls, args, n, kwnames);
-}
-
 static const TypeDef generic_def = {
     .name = "typing.Generic",
     .flags = TF_BASE,
-    .slots = {.make = generic_make},
     .methods = generic_methods,
     .doc = "Abstract base class for generic types.",
 };
@@ -133,7 +125,7 @@ static Value part_origin(VM *vm, Value self) {
 }
 static Value part_mro_entries(VM *vm, const Value *args, int n) {
     (void)n;
-    return ou_raise(vm, E_TYPE, "Cannot subclass an instance of %T", args[0]);
+    return ou_raise(vm, E_TYPE, "Cannot subclass an instance of %Q", ou_type_of(vm, args[0])->name);
 }
 static const NativeDef part_methods[] = {{"__mro_entries__(bases, /)", part_mro_entries, NULL, 0}, {0}};
 static const GetSetDef part_getset[] = {{"__origin__", part_origin, NULL, NULL}, {0}};
@@ -156,6 +148,9 @@ bool ou_mod__typing(VM *vm, Module *m) {
     Type *generic = ou_module_type(vm, m, &generic_def, NULL);
     Type *none = ou_module_type(vm, m, &no_default_def, NULL);
     if (!generic || !none || !ou_module_take(vm, m, "NoDefault", v_of(ou_new(vm, none, 0)))) return false;
+    /* Instances are made as plain objects are, but by object.__new__: the __new__ of a class behind Generic in
+     * an MRO is not hidden. */
+    generic->slots.make = ou_builtin(vm, T_OBJECT)->slots.make;
     return ou_module_type(vm, m, &args_def, NULL) && ou_module_type(vm, m, &kwargs_def, NULL) &&
            ou_module_builtin_type(vm, m, "TypeVar", T_TYPEVAR) &&
            ou_module_builtin_type(vm, m, "ParamSpec", T_PARAMSPEC) &&

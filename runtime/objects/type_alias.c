@@ -144,17 +144,13 @@ static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *i
     }
     int64_t at = index_in(params, arg);
     if (at >= 0) {
+        if (is_exact(arg, T_TYPEVARTUPLE) && is_exact(items->items[at], T_TUPLE))
+            return extend_from(vm, out, items->items[at]);
         Value f = attr_opt(vm, arg, "__typing_subst__");
         if (f == V_NULL) return false;
         Value r = ou_call1(vm, f, items->items[at]);
         release(vm, f);
-        if (r == V_NULL) return false;
-        if (is_exact(arg, T_TYPEVARTUPLE) && is_exact(r, T_TUPLE)) {
-            bool ok = extend_from(vm, out, r);
-            release(vm, r);
-            return ok;
-        }
-        return ou_list_append_take(vm, out, r);
+        return r != V_NULL && ou_list_append_take(vm, out, r);
     }
     Value sub = attr_opt(vm, arg, "__parameters__");
     if (sub == V_NULL && vm->exc != V_NULL) return false;
@@ -186,10 +182,34 @@ static bool substitute_one(VM *vm, List *out, Value arg, Tuple *params, Tuple *i
     return ou_list_append_take(vm, out, r);
 }
 
+/* The items with *tuple[int, str] among them written out: a tuple, owned. */
+static Value unpack_items(VM *vm, Value key) {
+    Value out = ou_list_new(vm, 0);
+    bool ok = out != V_NULL, any = false;
+    uint32_t n = is_exact(key, T_TUPLE) ? as_tuple(key)->n : 1;
+    for (uint32_t i = 0; ok && i < n; i++) {
+        Value arg = is_exact(key, T_TUPLE) ? as_tuple(key)->items[i] : key;
+        Value inner = !is_obj(arg) || ou_is_a(vm, arg, T_TYPE) ? V_NULL : attr_opt(vm, arg, "__typing_unpacked_tuple_args__");
+        if (vm->exc != V_NULL) ok = false;
+        if (ok && inner != V_NULL && is_exact(inner, T_TUPLE) &&
+            (as_tuple(inner)->n == 0 || as_tuple(inner)->items[as_tuple(inner)->n - 1] != V_ELLIPSIS)) {
+            any = true;
+            ok = extend_from(vm, as_list(out), inner);
+        } else if (ok) {
+            ok = ou_list_append(vm, as_list(out), arg);
+        }
+        xrelease(vm, inner);
+    }
+    Value r = V_NULL;
+    if (ok) r = !any && is_exact(key, T_TUPLE) ? retain(key) : ou_tuple_from(vm, out);
+    xrelease(vm, out);
+    return r;
+}
+
 /* The items for params, checked: a TypeVarTuple takes what the others leave; defaults fill up. A tuple,
  * owned. */
 static Value prepare_items(VM *vm, Value self, Tuple *params, Value key) {
-    Value items = is_exact(key, T_TUPLE) ? retain(key) : ou_tuple_of(vm, &key, 1);
+    Value items = unpack_items(vm, key);
     for (uint32_t i = 0; items != V_NULL && i < params->n; i++) {
         Value f = attr_opt(vm, params->items[i], "__typing_prepare_subst__");
         if (f == V_NULL) {
@@ -328,7 +348,7 @@ static Value alias_call(VM *vm, Value self, const Value *args, int n, Tuple *kwn
 }
 static Value alias_getattr(VM *vm, Value self, Str *name) {
     static const char *const own[] = {"__class__",       "__origin__",    "__args__",
-                                      "__parameters__",  "__unpacked__",  "__typing_unpacked_tuple_args__",
+                                      "__parameters__",  "__bases__",  "__unpacked__",  "__typing_unpacked_tuple_args__",
                                       "__mro_entries__", "__reduce_ex__", "__reduce__",
                                       "__copy__",        "__deepcopy__",  NULL};
     for (int i = 0; own[i]; i++)
@@ -460,7 +480,7 @@ static bool is_unionable(VM *vm, Value v) {
     if (!is_obj(v)) return false;
     Type *t = ou_type_of(vm, v);
     return ou_is_a(vm, v, T_TYPE) || ou_is_a(vm, v, T_GENERIC_ALIAS) || t->id == T_UNION ||
-           t->id == T_TYPEVAR || t->id == T_PARAMSPEC || t->id == T_TYPEVARTUPLE || t->id == T_TYPEALIAS;
+           t->id == T_TYPEALIAS;
 }
 
 static bool add_member(VM *vm, List *l, Value v) {

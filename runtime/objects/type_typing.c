@@ -133,10 +133,30 @@ static Value param_has_default(VM *vm, const Value *args, int n) {
     (void)n;
     return v_bool(has_default(as_param(args[0])));
 }
-static Value param_subst(VM *vm, const Value *args, int n) {
-    (void)vm;
+/* What typing.script says about replacing a parameter. */
+static Value ask_typing(VM *vm, const char *name, const Value *args, int n) {
+    Value f = ou_import_attr(vm, "typing", name);
+    Value r = f == V_NULL ? V_NULL : ou_call(vm, f, args, n, NULL);
+    xrelease(vm, f);
+    return r;
+}
+static Value typevar_subst(VM *vm, const Value *args, int n) {
+    if (ou_is_a(vm, args[1], T_TYPE)) return retain(args[1]);
+    return ask_typing(vm, "_typevar_subst", args, n);
+}
+static Value paramspec_subst(VM *vm, const Value *args, int n) {
+    return ask_typing(vm, "_paramspec_subst", args, n);
+}
+static Value vartuple_subst(VM *vm, const Value *args, int n) {
+    (void)args;
     (void)n;
-    return retain(args[1] == V_NONE ? v_of(vm->types[T_NONE]) : args[1]);
+    return ou_raise(vm, E_TYPE, "Substitution of bare TypeVarTuple is not supported");
+}
+static Value paramspec_prepare(VM *vm, const Value *args, int n) {
+    return ask_typing(vm, "_paramspec_prepare_subst", args, n);
+}
+static Value vartuple_prepare(VM *vm, const Value *args, int n) {
+    return ask_typing(vm, "_typevartuple_prepare_subst", args, n);
 }
 /* Called with the alias and the arguments so far: fills in the default where there are too few. */
 static Value param_prepare(VM *vm, const Value *args, int n) {
@@ -151,7 +171,12 @@ static Value param_prepare(VM *vm, const Value *args, int n) {
     while (at < t->n && t->items[at] != args[0]) at++;
     release(vm, params);
     Tuple *given = as_tuple(args[2]);
-    if (given->n != at || !has_default(p)) return retain(args[2]);
+    if (given->n != at) return retain(args[2]);
+    if (!has_default(p)) {
+        if (!is_exact(args[0], T_TYPEVAR)) return retain(args[2]);
+        return ou_raise(vm, E_TYPE, "Too few arguments for %R; actual %d, expected at least %d", args[1], (int)at,
+                        (int)at + 1);
+    }
     Value d = lazy(vm, &p->dflt, &p->dflt_fn);
     Value list = d == V_NULL ? V_NULL : ou_list_of(vm, given->items, given->n);
     Value r = V_NULL;
@@ -161,37 +186,16 @@ static Value param_prepare(VM *vm, const Value *args, int n) {
     xrelease(vm, d);
     return r;
 }
-/* TypeVarTuple: what the other parameters leave becomes one tuple. */
-static Value tuple_prepare(VM *vm, const Value *args, int n) {
-    (void)n;
-    Str *s = ou_intern_c(vm, "__parameters__");
-    Value params = s ? ou_getattr(vm, args[1], s) : V_NULL;
-    obj_xrelease(vm, s);
-    if (params == V_NULL) return V_NULL;
-    uint32_t total = as_tuple(params)->n, at = 0;
-    while (at < total && as_tuple(params)->items[at] != args[0]) at++;
-    release(vm, params);
-    Tuple *given = as_tuple(args[2]);
-    if (given->n + 1 < total)
-        return ou_raise(vm, E_TYPE, "Too few arguments for %R; actual %d, expected at least %d", args[1],
-                        (int)given->n, (int)total - 1);
-    uint32_t after = total - at - 1;
-    Value middle = ou_tuple_of(vm, given->items + at, given->n - at - after);
-    Value list = middle == V_NULL ? V_NULL : ou_list_of(vm, given->items, at);
-    bool ok = list != V_NULL && ou_list_append(vm, as_list(list), middle);
-    for (uint32_t i = given->n - after; ok && i < given->n; i++)
-        ok = ou_list_append(vm, as_list(list), given->items[i]);
-    Value r = ok ? ou_tuple_of(vm, as_list(list)->items, as_list(list)->n) : V_NULL;
-    xrelease(vm, list);
-    xrelease(vm, middle);
-    return r;
-}
 static Value param_or(VM *vm, Value a, Value b) {
+    Value args[2] = {a, b};
+    return ask_typing(vm, "_make_union", args, 2);
+}
+static Value alias_or(VM *vm, Value a, Value b) {
     return ou_union_of(vm, a, b);
 }
 static Value param_mro_entries(VM *vm, const Value *args, int n) {
     (void)n;
-    return ou_raise(vm, E_TYPE, "Cannot subclass an instance of %T", args[0]);
+    return ou_raise(vm, E_TYPE, "Cannot subclass an instance of %Q", ou_type_of(vm, args[0])->name);
 }
 static Value param_reduce(VM *vm, const Value *args, int n) {
     (void)n;
@@ -238,6 +242,20 @@ static Value param_build(VM *vm, Type *cls, Value name, Value bound, Value const
     if (!is_no_default(vm, dflt)) p->dflt = retain(dflt);
     return v_of(p);
 }
+/* A type, or a string that stands for one. */
+static Value type_check(VM *vm, Value v, const char *msg) {
+    if (ou_is_a(vm, v, T_TYPE)) return retain(v);
+    Value args[2] = {v, ou_str_c(vm, msg)};
+    Value r = args[1] == V_NULL ? V_NULL : ask_typing(vm, "_type_check", args, 2);
+    xrelease(vm, args[1]);
+    return r;
+}
+static Value typevar_checked(VM *vm, Type *cls, Value *a) {
+    Value bound = a[2] == V_NULL || a[2] == V_NONE ? V_NONE : type_check(vm, a[2], "Bound must be a type.");
+    Value r = bound == V_NULL ? V_NULL : param_build(vm, cls, a[0], bound, a[1], a[3], a + 4);
+    xrelease(vm, bound);
+    return r;
+}
 static Value typevar_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames) {
     Value a[7];
     if (!ou_bind(vm, typevar_sig, args, n, kwnames, a)) return V_NULL;
@@ -247,7 +265,7 @@ static Value typevar_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kw
     else if (as_tuple(a[1])->n && a[2] != V_NULL && a[2] != V_NONE)
         ou_raise(vm, E_TYPE, "Constraints cannot be combined with bound=...");
     else
-        r = param_build(vm, cls, a[0], a[2], a[1], a[3], a + 4);
+        r = typevar_checked(vm, cls, a);
     ou_bind_done(vm, typevar_sig, a);
     return r;
 }
@@ -262,8 +280,16 @@ static Value vartuple_make(VM *vm, Type *cls, const Value *args, int n, Tuple *k
     return param_build(vm, cls, a[0], V_NULL, V_NULL, a[1], NULL);
 }
 
+static const NativeDef paramspec_methods[] = {
+    {"__typing_subst__(arg, /)", paramspec_subst, NULL, 0},
+    {"__typing_prepare_subst__(alias, args, /)", paramspec_prepare, NULL, 0},
+    {"has_default()", param_has_default, NULL, 0},
+    {"__mro_entries__(bases, /)", param_mro_entries, NULL, 0},
+    {"__reduce__()", param_reduce, NULL, 0},
+    {0},
+};
 static const NativeDef typevar_methods[] = {
-    {"__typing_subst__(arg, /)", param_subst, NULL, 0},
+    {"__typing_subst__(arg, /)", typevar_subst, NULL, 0},
     {"__typing_prepare_subst__(alias, args, /)", param_prepare, NULL, 0},
     {"has_default()", param_has_default, NULL, 0},
     {"__mro_entries__(bases, /)", param_mro_entries, NULL, 0},
@@ -271,8 +297,8 @@ static const NativeDef typevar_methods[] = {
     {0},
 };
 static const NativeDef vartuple_methods[] = {
-    {"__typing_subst__(arg, /)", param_subst, NULL, 0},
-    {"__typing_prepare_subst__(alias, args, /)", tuple_prepare, NULL, 0},
+    {"__typing_subst__(arg, /)", vartuple_subst, NULL, 0},
+    {"__typing_prepare_subst__(alias, args, /)", vartuple_prepare, NULL, 0},
     {"has_default()", param_has_default, NULL, 0},
     {"__mro_entries__(bases, /)", param_mro_entries, NULL, 0},
     {"__reduce__()", param_reduce, NULL, 0},
@@ -345,7 +371,7 @@ const TypeDef ou_type_paramspec = {
     .size = sizeof(TypeParam),
     .flags = TF_GC | TF_DICT | TF_WEAKREF,
     .slots = {PARAM_SLOTS, .make = paramspec_make, .binary[BIN_OR] = param_or},
-    .methods = typevar_methods,
+    .methods = paramspec_methods,
     .getset = paramspec_getset,
     .doc = "Parameter specification variable.",
 };
@@ -450,7 +476,7 @@ const TypeDef ou_type_typealias = {
               .clear = ta_clear,
               .repr = ta_repr,
               .getitem = ta_getitem,
-              .binary[BIN_OR] = param_or},
+              .binary[BIN_OR] = alias_or},
     .methods = ta_methods,
     .getset = ta_getset,
     .doc = "Type alias.",
