@@ -480,20 +480,16 @@ static Value deque_reduce(VM *vm, const Value *args, int n)
 {
     (void)n;
     Deque *d = as_deque(args[0]);
-    Type *t = ou_type_of(vm, args[0]);
-    Value state = V_NONE;
-    if (t->tail) {
-        Dict *dict = ou_instance_dict(vm, v_obj(args[0]));
-        if (dict && dict->n) state = v_of(dict);
-        if (!dict && vm->exc) ou_exc_clear(vm);
-    }
     Value inner[2] = {vm->empty_tuple, v_smallint(d->maxlen)};
-    Value a = ou_tuple_of(vm, inner, d->maxlen >= 0 ? 2 : 0), it = a == V_NULL ? V_NULL : ou_iter(vm, args[0]);
+    Value state = ou_call_method_c(vm, args[0], "__getstate__", NULL, 0);
+    Value a = state == V_NULL ? V_NULL : ou_tuple_of(vm, inner, d->maxlen >= 0 ? 2 : 0);
+    Value it = a == V_NULL ? V_NULL : ou_iter(vm, args[0]);
     if (it == V_NULL) {
+        xrelease(vm, state);
         xrelease(vm, a);
         return V_NULL;
     }
-    Value r[4] = {retain(v_of(t)), a, retain(state), it};
+    Value r[4] = {retain(v_of(ou_type_of(vm, args[0]))), a, state, it};
     return ou_tuple_take(vm, r, 4);
 }
 
@@ -661,7 +657,7 @@ static Value dd_repr(VM *vm, Value self)
     Value items = vm->types[T_DICT]->slots.repr(vm, self), fn = V_NULL, r = V_NULL;
     if (items == V_NULL) return V_NULL;
     ReprGuard g;
-    int entered = ou_repr_enter(vm, &g, self); /* a factory bound to the dict itself */
+    int entered = ou_repr_enter(vm, &g, d->factory); /* a factory bound to the dict itself */
     if (entered == 0) fn = ou_str_c(vm, "...");
     if (entered > 0) {
         fn = ou_repr(vm, d->factory);

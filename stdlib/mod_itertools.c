@@ -45,10 +45,16 @@ static Value make2(VM *vm, Type *cls, Value a, Value b)
     return v_of(it);
 }
 
+/* Keywords are for the __init__ of a subclass. */
+static bool check_kw(VM *vm, const Type *cls, const char *name, Tuple *kwnames)
+{
+    return !kw_given(kwnames) || cls->slots.init != vm->types[T_OBJECT]->slots.init || ou_no_kw(vm, name, kwnames);
+}
+
 /* (function, iterable) constructors */
 static Value make_fn_iter(VM *vm, Type *cls, const char *name, const Value *args, int n, Tuple *kwnames)
 {
-    if (kw_given(kwnames) && !ou_no_kw(vm, name, kwnames)) return V_NULL;
+    if (!check_kw(vm, cls, name, kwnames)) return V_NULL;
     if (!ou_arg_count(vm, name, n, 2, 2)) return V_NULL;
     Value it = ou_iter(vm, args[1]);
     return it == V_NULL ? V_NULL : make2(vm, cls, retain(args[0]), it);
@@ -94,7 +100,7 @@ IT_TYPE(count, "count", count_next, "Return a count object whose .__next__() met
 
 static Value cycle_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
-    if ((kw_given(kwnames) && !ou_no_kw(vm, "cycle", kwnames)) || !ou_arg_count(vm, "cycle", n, 1, 1)) return V_NULL;
+    if (!check_kw(vm, cls, "cycle", kwnames) || !ou_arg_count(vm, "cycle", n, 1, 1)) return V_NULL;
     Value it = ou_iter(vm, args[0]);
     return it == V_NULL ? V_NULL : make2(vm, cls, it, ou_list_new(vm, 0));
 }
@@ -272,7 +278,7 @@ static Value chain_of(VM *vm, Type *cls, Value iterables) /* takes iterables ove
 }
 static Value chain_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
-    if (kw_given(kwnames) && !ou_no_kw(vm, "chain", kwnames)) return V_NULL;
+    if (!check_kw(vm, cls, "chain", kwnames)) return V_NULL;
     return chain_of(vm, cls, ou_tuple_of(vm, args, (size_t)n));
 }
 static Value chain_from_iterable(VM *vm, const Value *args, int n)
@@ -432,7 +438,7 @@ IT_TYPE(starmap, "starmap", starmap_next,
 
 static Value pairwise_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
-    if ((kw_given(kwnames) && !ou_no_kw(vm, "pairwise", kwnames)) || !ou_arg_count(vm, "pairwise", n, 1, 1)) return V_NULL;
+    if (!check_kw(vm, cls, "pairwise", kwnames) || !ou_arg_count(vm, "pairwise", n, 1, 1)) return V_NULL;
     Value iter = ou_iter(vm, args[0]);
     It *it = iter == V_NULL ? NULL : ou_it_new(vm, cls);
     if (!it) {
@@ -483,7 +489,7 @@ static bool bound(VM *vm, Value v, int64_t dflt, int64_t *out)
 
 static Value islice_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
-    if ((kw_given(kwnames) && !ou_no_kw(vm, "islice", kwnames)) || !ou_arg_count(vm, "islice", n, 2, 4)) return V_NULL;
+    if (!check_kw(vm, cls, "islice", kwnames) || !ou_arg_count(vm, "islice", n, 2, 4)) return V_NULL;
     int64_t start = 0, stop = -1, by = 1;
     if (n == 2) {
         if (!bound(vm, args[1], -1, &stop))
@@ -722,15 +728,30 @@ static Value tee(VM *vm, const Value *args, int n)
     int64_t count = 2;
     if (n > 1 && !ou_index_i64(vm, args[1], &count)) return V_NULL;
     if (count < 0) return ou_raise(vm, E_VALUE, "n must be >= 0");
-    Value t = ou_tuple_new(vm, (size_t)count);
-    for (int64_t i = 0; t != V_NULL && i < count; i++) {
-        Value one = i == 0 ? tee_over(vm, args[0]) : tee_copy_of(vm, as_tuple(t)->items[0]);
+    if (count == 0) return ou_tuple_new(vm, 0);
+    /* An iterator that can be copied, a tee too, is the first one itself. */
+    Value first = ou_iter(vm, args[0]), copy = V_NULL, t = V_NULL;
+    Str *name = first == V_NULL ? NULL : ou_intern_c(vm, "__copy__");
+    bool missing = false, ok = name != NULL;
+    if (ok && (copy = ou_getattr_opt(vm, first, name, &missing)) == V_NULL && (ok = missing)) {
+        Value shared = tee_over(vm, first);
+        release(vm, first);
+        first = shared;
+        ok = first != V_NULL && (copy = ou_getattr(vm, first, name)) != V_NULL;
+    }
+    obj_xrelease(vm, name);
+    if (ok && (t = ou_tuple_new(vm, (size_t)count)) != V_NULL) as_tuple(t)->items[0] = retain(first);
+    for (int64_t i = 1; t != V_NULL && i < count; i++) {
+        Value one = ou_call0(vm, copy);
         if (one == V_NULL) {
             release(vm, t);
-            return V_NULL;
+            t = V_NULL;
+            break;
         }
         as_tuple(t)->items[i] = one;
     }
+    xrelease(vm, first);
+    xrelease(vm, copy);
     return t;
 }
 

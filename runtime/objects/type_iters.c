@@ -190,7 +190,8 @@ const TypeDef ou_type_enumerate = {
 
 static Value filter_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
-    if (kw_given(kwnames) && !ou_no_kw(vm, "filter", kwnames)) return V_NULL;
+    if (kw_given(kwnames) && cls->slots.init == vm->types[T_OBJECT]->slots.init && !ou_no_kw(vm, "filter", kwnames))
+        return V_NULL;
     if (!ou_arg_count(vm, "filter", n, 2, 2)) return V_NULL;
     Value it = ou_iter(vm, args[1]);
     return it == V_NULL ? V_NULL : pair_new(vm, cls, retain(args[0]), it);
@@ -247,7 +248,8 @@ static Value iterators(VM *vm, const Value *args, int n, const char *zip_name)
 
 static Value map_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
-    if (kw_given(kwnames) && !ou_no_kw(vm, "map", kwnames)) return V_NULL;
+    if (kw_given(kwnames) && cls->slots.init == vm->types[T_OBJECT]->slots.init && !ou_no_kw(vm, "map", kwnames))
+        return V_NULL;
     if (n < 2) return ou_raise(vm, E_TYPE, "map() must have at least two arguments.");
     Value its = iterators(vm, args + 1, n - 1, NULL);
     return its == V_NULL ? V_NULL : pair_new(vm, cls, retain(args[0]), its);
