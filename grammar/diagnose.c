@@ -110,9 +110,8 @@ static const Expr *invalid_target(const Expr *e, TargetKind kind) {
     case EXPR_Subscript: return NULL;
     case EXPR_Starred: return kind == TARGET_DELETE ? e : invalid_target(e->Starred.value, kind);
     case EXPR_Compare: /* for x in y: the parser took `x in y` for one expression */
-        if (kind == TARGET_FOR && e->Compare.ops.items[0] == CMP_In)
-            return invalid_target(e->Compare.left, kind);
-        return e;
+        if (kind != TARGET_FOR) return e;
+        return e->Compare.ops.items[0] == CMP_In ? invalid_target(e->Compare.left, kind) : NULL;
     case EXPR_Tuple:
     case EXPR_List: {
         ExprSeq s = e->kind == EXPR_Tuple ? e->Tuple.elts : e->List.elts;

@@ -16,7 +16,7 @@ static bool argument(Diag *d, uint32_t *keyword, bool *unpacked, uint32_t args, 
     if (k == TK_STAR) {
         d->i++;
         if (!ou_diag_expression(d, &e)) {
-            if (!d->raised && !d->quiet) ou_diag_raise(d, d->i, d->i, "Invalid star expression");
+            if (!d->raised && !d->quiet) ou_diag_raise_here(d, "Invalid star expression");
             return false;
         }
         if (kind_at(d) == TK_ASSIGN && !d->quiet) {
@@ -91,7 +91,8 @@ bool ou_diag_arguments(Diag *d) {
         if (kind_at(d) == TK_STAR && unpacked && !d->quiet) {
             Node e;
             d->i++;
-            ou_diag_expression(d, &e);
+            if (!ou_diag_expression(d, &e))
+                return !d->raised && ou_diag_raise_here(d, "Invalid star expression");
             return ou_diag_raise(d, comma, d->i > s + 1 ? d->i - 1 : s,
                                  "iterable argument unpacking follows keyword argument unpacking");
         }
@@ -156,9 +157,11 @@ bool ou_diag_params(Diag *d, int close) {
         } else if (k == TK_NAME) {
         name:
             d->i++;
+            bool starred = d->t[d->i].kind == TK_COLON && d->t[d->i + 1].kind == TK_STAR; /* *args: *Ts */
             if (!lambda_list && accept(d, TK_COLON) && !ou_diag_star_expr(d, &e)) return false;
             if (kind_at(d) == TK_ASSIGN) {
                 uint32_t eq = d->i++;
+                if (starred) return false;
                 if (k != TK_NAME) {
                     s = eq;
                     wrong = k == TK_STAR ? "var-positional argument cannot have default value"

@@ -111,6 +111,14 @@ static bool comprehension_errors(Diag *d, const Node *first, const Node *last, u
 }
 
 /* Elements up to [close], the first of which may be matched already; sets n->kind. */
+/* A `*` at d->t[s] with no expression behind it. */
+static void lone_star(Diag *d, uint32_t s) {
+    Node e;
+    if (d->quiet || d->raised) return;
+    d->i = s + 1;
+    if (!ou_diag_expression(d, &e) && !d->raised) ou_diag_raise_here(d, "Invalid star expression");
+}
+
 static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, const Node *given) {
     uint32_t commas = 0;
     Node first = {0}, e = {0}, item, target;
@@ -163,7 +171,11 @@ static bool elements(Diag *d, Node *n, uint32_t start, int open, int close, cons
                 ou_diag_raise(d, star, star, "cannot use double starred expression here");
             return false;
         }
-        if (!ou_diag_star_named(d, &e)) return false;
+        uint32_t s = d->i;
+        if (!ou_diag_star_named(d, &e)) {
+            if (!first.e && d->t[s].kind == TK_STAR) lone_star(d, s);
+            return false;
+        }
         if (!first.e) first = e;
     }
 }
@@ -369,8 +381,12 @@ static bool slices(Diag *d) {
     Node e;
     if (kind_at(d) == TK_RSQB) return false;
     while (kind_at(d) != TK_RSQB) {
-        if (accept(d, TK_STAR)) {
-            if (!ou_diag_expression(d, &e)) return false;
+        if (kind_at(d) == TK_STAR) {
+            uint32_t s = d->i++;
+            if (!ou_diag_expression(d, &e)) {
+                lone_star(d, s);
+                return false;
+            }
         } else {
             bool any = kind_at(d) != TK_COLON;
             if (any && !ou_diag_named(d, &e)) return false;

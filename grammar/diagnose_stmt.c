@@ -78,7 +78,7 @@ static bool assignment(Diag *d) {
         if (tuple && sound)
             return ou_diag_raise(d, first.ns, first.ne - 1,
                                  "only single target (not tuple) can be annotated");
-        if (sound && !first.parens && (first.kind == EXPR_List || first.kind == EXPR_Tuple))
+        if (sound && (first.kind == EXPR_List || first.kind == EXPR_Tuple))
             return ou_diag_raise(d, first.ns, first.ne - 1, "only single target (not %s) can be annotated",
                                  ou_diag_name(&first));
         bool single = first.kind == EXPR_Name || first.kind == EXPR_Attribute || first.kind == EXPR_Subscript;
@@ -236,8 +236,9 @@ static void header_end(Diag *d, bool forced) {
 static void for_header(Diag *d) {
     Node t, e;
     uint32_t s = ++d->i;
-    if (!ou_diag_star_targets(d, &t)) return;
-    if (kind_at(d) != TK_IN) {
+    bool targets = ou_diag_star_targets(d, &t);
+    if (d->raised) return;
+    if (!targets || kind_at(d) != TK_IN) {
         uint32_t i = d->i;
         d->i = s;
         if (ou_diag_star_exprs(d, &e) && !d->raised) ou_diag_target(d, &e, TARGET_FOR);
@@ -365,11 +366,15 @@ static bool closed_pattern(Diag *d) {
             while (kind_at(d) != TK_RPAR) {
                 uint32_t s = d->i;
                 if (d->t[s].kind == TK_NAME && d->t[s + 1].kind == TK_ASSIGN) {
+                    if (from) break;
                     keyword = true;
                     d->i += 2;
                     if (!pattern(d)) return false;
                 } else {
-                    if (!pattern(d)) return false;
+                    if (!pattern(d)) {
+                        if (from && !d->raised) break;
+                        return false;
+                    }
                     if (keyword) {
                         from = from ? from : s;
                         to = d->i - 1;

@@ -43,7 +43,7 @@ struct Compiler {
     bool interactive;
     bool no_warnings;    /* inside a second copy of a final body */
     AstStr *generic_base; /* the name ".generic_base" */
-    uint32_t future_line; /* of the last `from __future__` at the top */
+    uint32_t future_line, future_col; /* of the last `from __future__` at the top */
     int depth;           /* of C recursion */
 };
 

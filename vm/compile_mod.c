@@ -350,6 +350,7 @@ static void future_features(Compiler *c, const StmtSeq *body)
                 ou_c_error(c, pos, "future feature %s is not defined", name);
         }
         c->future_line = s->pos.line;
+        c->future_col = s->pos.col;
     }
 }
 

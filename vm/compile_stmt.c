@@ -387,7 +387,8 @@ static void import_from(Compiler *c, const Stmt *s)
 {
     const AliasSeq *names = &s->ImportFrom.names;
     const AstStr *module = s->ImportFrom.module;
-    if (s->ImportFrom.level == 0 && module && strcmp(module->text, "__future__") == 0 && s->pos.line > c->future_line) {
+    if (s->ImportFrom.level == 0 && module && strcmp(module->text, "__future__") == 0 &&
+        (s->pos.line > c->future_line || (s->pos.line == c->future_line && s->pos.col > c->future_col))) {
         ou_c_error(c, s->pos, "from __future__ imports must occur at the beginning of the file");
         return;
     }

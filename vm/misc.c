@@ -162,46 +162,76 @@ static bool dict_update(VM *vm, Value *R, Ins i)
     return ok;
 }
 
+static bool raise_repeated(VM *vm, Value callee, Value key)
+{
+    Value text = ou_callee_text(vm, callee);
+    if (text != V_NULL)
+        ou_raise(vm, E_TYPE, "%U got multiple values for keyword argument '%S'", text, key);
+    xrelease(vm, text);
+    return false;
+}
+
+/* One keyword argument; v V_NULL: the value is src[k]. CPython takes the KeyError of a __getitem__ for its own. */
+static bool merge_item(VM *vm, Value *R, Ins i, Value k, Value v, Value src)
+{
+    if (ou_dict_get(vm, as_dict(R[A]), k) != V_NULL)
+        return raise_repeated(vm, R[C], k);
+    if (vm->exc != V_NULL)
+        return false;
+    v = v != V_NULL ? retain(v) : ou_getitem(vm, src, k);
+    if (v == V_NULL && ou_exc_matches(vm, E_KEY)) {
+        Value exc = ou_exc_take(vm);
+        Tuple *args = as_tuple(as_exc(exc)->args);
+        if (args->n == 1)
+            raise_repeated(vm, R[C], args->items[0]);
+        else
+            ou_exc_restore(vm, retain(exc));
+        release(vm, exc);
+        return false;
+    }
+    bool ok = v != V_NULL && ou_dict_set(vm, as_dict(R[A]), k, v);
+    xrelease(vm, v);
+    return ok;
+}
+
+/* A mapping that is no dict: its keys() may name one twice. */
+static bool merge_mapping(VM *vm, Value *R, Ins i, Value src)
+{
+    bool missing = false;
+    Value f = ou_getattr_opt(vm, src, name_of(vm, N_keys), &missing);
+    if (f == V_NULL && missing) {
+        Value text = ou_callee_text(vm, R[C]);
+        if (text != V_NULL)
+            ou_raise(vm, E_TYPE, "%U argument after ** must be a mapping, not %T", text, src);
+        xrelease(vm, text);
+    }
+    Value keys = f == V_NULL ? V_NULL : ou_call0(vm, f), list = keys == V_NULL ? V_NULL : ou_list_from(vm, keys);
+    if (list == V_NULL && keys != V_NULL && ou_exc_matches(vm, E_TYPE) && !ou_type_of(vm, keys)->slots.iter) {
+        ou_exc_clear(vm);
+        ou_raise(vm, E_TYPE, "%T.keys() returned a non-iterable (type %T)", src, keys);
+    }
+    bool ok = list != V_NULL;
+    for (uint32_t k = 0; ok && k < as_list(list)->n; k++)
+        ok = merge_item(vm, R, i, as_list(list)->items[k], V_NULL, src);
+    xrelease(vm, f);
+    xrelease(vm, keys);
+    xrelease(vm, list);
+    return ok;
+}
+
 static bool dict_merge(VM *vm, Value *R, Ins i)
 {
-    Value src = R[B], dict = V_NULL;
-    bool ok = false, missing;
-    if (ou_is_a(vm, src, T_DICT)) {
-        dict = retain(src);
-    } else {
-        Value keys = ou_getattr_opt(vm, src, name_of(vm, N_keys), &missing);
-        if (keys != V_NULL) {
-            release(vm, keys);
-            dict = ou_dict_new(vm);
-            if (dict != V_NULL && !ou_dict_update(vm, as_dict(dict), src)) {
-                release(vm, dict);
-                dict = V_NULL;
-            }
-        } else if (missing) {
-            Value text = ou_callee_text(vm, R[C]);
-            if (text != V_NULL)
-                ou_raise(vm, E_TYPE, "%U argument after ** must be a mapping, not %T", text, src);
-            xrelease(vm, text);
-        }
-    }
-    if (dict != V_NULL) {
+    Value src = retain(R[B]);
+    bool ok = true;
+    if (ou_is_a(vm, src, T_DICT) && ou_type_of(vm, src)->slots.iter == ou_builtin(vm, T_DICT)->slots.iter) {
         uint32_t pos = 0;
         Value k, v;
-        ok = true;
-        while (ok && ou_dict_next(as_dict(dict), &pos, &k, &v)) {
-            Value have = ou_dict_get(vm, as_dict(R[A]), k);
-            if (have != V_NULL) {
-                Value text = ou_callee_text(vm, R[C]);
-                if (text != V_NULL)
-                    ou_raise(vm, E_TYPE, "%U got multiple values for keyword argument '%S'", text, k);
-                xrelease(vm, text);
-                ok = false;
-            } else {
-                ok = vm->exc == V_NULL && ou_dict_set(vm, as_dict(R[A]), k, v);
-            }
-        }
-        release(vm, dict);
+        while (ok && ou_dict_next(as_dict(src), &pos, &k, &v))
+            ok = merge_item(vm, R, i, k, v, src);
+    } else {
+        ok = merge_mapping(vm, R, i, src);
     }
+    release(vm, src);
     consume(vm, R, B);
     return ok;
 }
