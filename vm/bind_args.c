@@ -100,6 +100,17 @@ static void raise_unexpected(VM *vm, Function *fn, Tuple *kwnames)
         }
 }
 
+/* The parameters that have no registers go into the object with the far locals. */
+static bool move_far_params(VM *vm, const Code *c, unsigned nparams, Value *dest)
+{
+    Value far = ou_far_new(vm, c->nfar);
+    if (far == V_NULL)
+        return fail(vm, dest, nparams) != V_NULL;
+    memcpy(((Far *)v_obj(far))->v, dest + nparams - c->nfarparams, c->nfarparams * sizeof(Value));
+    dest[c->farreg] = far;
+    return true;
+}
+
 bool ou_bind_function(VM *vm, Function *fn, Value *src, int n, Tuple *kwnames, Value *dest)
 {
     Code *c = fn->code;
@@ -229,10 +240,11 @@ out:
     if (varkw)
         dest[at++] = kwdict;
 locals:
-    for (unsigned k = nparams; k < c->nlocals; k++)
-        dest[k] = V_UNBOUND;
-    for (unsigned k = 0; k < c->nfar; k++)
-        dest[256 + k] = V_UNBOUND;
+    if (c->nfarparams && !move_far_params(vm, c, nparams, dest))
+        return false;
+    for (unsigned k = nparams - c->nfarparams; k < c->nlocals; k++)
+        if (k != c->farreg || !c->nfarparams)
+            dest[k] = V_UNBOUND;
     return true;
 }
 

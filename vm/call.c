@@ -556,8 +556,6 @@ Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure)
             Gen *g = as_gen(out);
             for (unsigned k = 0; k < code->nlocals; k++)
                 g->regs[k] = V_UNBOUND;
-            for (unsigned k = 0; k < code->nfar; k++)
-                g->regs[256 + k] = V_UNBOUND;
             g->regs[0] = retain(ns);
         }
         release(vm, fv);
@@ -575,8 +573,6 @@ Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure)
     }
     for (unsigned k = 0; k < code->nlocals; k++)
         base[k] = V_UNBOUND;
-    for (unsigned k = 0; k < code->nfar; k++)
-        base[256 + k] = V_UNBOUND;
     base[0] = retain(ns);
     base[-4] = (Value)(uintptr_t)vm->R;
     base[-3] = (Value)(uintptr_t)vm->pc;

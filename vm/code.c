@@ -150,6 +150,8 @@ static uint8_t reg(const Unit *u, int r)
 {
     if (r >= FAR0)
         return 0;
+    if (r == FAR_REG)
+        return (uint8_t)u->farreg;
     return (uint8_t)(r >= TEMP0 ? u->nlocals + (r - TEMP0) : r);
 }
 
@@ -365,6 +367,13 @@ Code *ou_unit_finish(Compiler *c, Unit *u)
 {
     FlowLive *live = NULL;
     uint32_t nlive = 0;
+    if (u->nfar && !c->failed) { /* the first instruction waits for this */
+        if (!u->nfarparams) {
+            u->farreg = u->nlocals++;
+            u->ir[0].d = u->nfar;
+        }
+        u->ir[0].dead = u->nfarparams != 0;
+    }
     if (c->failed || !ou_flow(c, u, &live, &nlive))
         return NULL;
     if (u->nlocals + u->max_top + 2 > 256) {
@@ -391,8 +400,12 @@ Code *ou_unit_finish(Compiler *c, Unit *u)
     code->nkwonly = u->nkwonly;
     code->nlocals = (uint16_t)u->nlocals;
     code->nfar = (uint16_t)u->nfar;
-    code->nregs = (uint16_t)(u->nfar ? 256 + u->nfar : u->nlocals + u->max_top + 2);
-    code->nplain = u->nkwonly || (u->flags & (CO_VARARGS | CO_VARKEYWORDS)) ? 0xFFFF : u->nargs;
+    code->nfarparams = (uint16_t)u->nfarparams;
+    code->nfarlocals = (uint16_t)u->nfarlocals;
+    code->farreg = (uint8_t)u->farreg;
+    int nparams = u->nargs + u->nkwonly + 2, nregs = u->nlocals + u->max_top + 2;
+    code->nregs = (uint16_t)(u->nfarparams && nparams > nregs ? nparams : nregs);
+    code->nplain = u->nkwonly || u->nfarparams || (u->flags & (CO_VARARGS | CO_VARKEYWORDS)) ? 0xFFFF : u->nargs;
     code->ncode = layout(u, at);
     fill_names(c, u, code);
     fill_code(c, u, code, at);

@@ -11,7 +11,9 @@
 #include "vm/eval.h"
 #include "vm/scope.h"
 
-enum { TEMP0 = 1000, FAR0 = 2000, NEAR_LOCALS_MAX = 150, WINDOW_MAX = 60 };
+enum { FAR_REG = 999 /* the local with the far ones */, TEMP0 = 1000, FAR0 = 2000, NEAR_LOCALS_MAX = 150, WINDOW_MAX = 60 };
+enum { SPILL_FROM = 170 /* locals and temporaries */ };
+enum { SPILL = 1 }; /* C of a SETFAR or TAKEFAR that puts a temporary away or takes it back: left out when it holds nothing */
 
 typedef struct Ir {
     uint8_t op;
@@ -69,6 +71,7 @@ typedef struct Unit {
     uint32_t *const_index; /* hash table of const numbers + 1 */
     uint32_t const_mask;
     int nlocals, nfar, top, max_top;
+    int farreg, nfarparams, nfarlocals, nspilled; /* far entries by use; nfar is the largest number at any time */
     Str **named;     /* names of the locals from R[0] on (modules and classes: R[1]): parameters, variables, then those of
                         comprehensions; behind them the far ones */
     uint32_t nnamed, named_cap;

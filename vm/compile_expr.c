@@ -710,12 +710,47 @@ static int expr(Compiler *c, const Expr *e, int dst)
     }
 }
 
+/* A deep expression runs out of registers: those of the temporaries that only the expression around uses are lent to the inner one.
+ * What a handler counts on stays. Which of them hold anything is known later (flow.c). */
+static int crowded(const Unit *u, const Expr *e)
+{
+    if (u->nlocals + u->top <= SPILL_FROM || e->kind == EXPR_Name || e->kind == EXPR_Constant)
+        return 0;
+    int base = u->handler >= 0 ? u->handlers[u->handler].reg - TEMP0 : 0;
+    return u->top - base > 8 ? u->top - base : 0;
+}
+
+static int expr_elsewhere(Compiler *c, const Expr *e, int dst, int n)
+{
+    Unit *u = c->unit;
+    int first = u->top - n, from = u->nfarlocals + u->nfarparams + u->nspilled;
+    u->nspilled += n + 1;
+    if (u->nfar < from + n + 1)
+        u->nfar = from + n + 1;
+    for (int k = 0; k < n; k++)
+        ou_emit(c, OP_SETFAR, TEMP0 + first + k, FAR_REG, SPILL, from + k);
+    u->top = first;
+    int r = expr(c, e, dst);
+    if (dst == NONE)
+        ou_emit(c, OP_SETFAR, r, FAR_REG, 0, from + n);
+    u->top = first + n;
+    for (int k = 0; k < n; k++)
+        ou_emit(c, OP_TAKEFAR, TEMP0 + first + k, FAR_REG, SPILL, from + k);
+    if (dst == NONE) {
+        r = ou_push(c);
+        ou_emit(c, OP_TAKEFAR, r, FAR_REG, 0, from + n);
+    }
+    u->nspilled -= n + 1;
+    return r;
+}
+
 int ou_expr(Compiler *c, const Expr *e, int dst)
 {
     if (c->failed || !ou_c_enter(c))
         return ou_result(c, dst);
     AstPos old = c->loc;
-    int r = expr(c, e, dst);
+    int away = crowded(c->unit, e);
+    int r = away ? expr_elsewhere(c, e, dst, away) : expr(c, e, dst);
     c->loc = old;
     c->depth--;
     return r;

@@ -52,7 +52,7 @@ static void add_name(Compiler *c, Unit *u, Str *name)
  * comprehensions side by side share one. */
 static void place_comprehensions(Compiler *c, Unit *u, Scope *s, uint32_t first)
 {
-    int base = u->kind == CODE_FUNCTION ? 0 : 1;
+    int base = (u->kind == CODE_FUNCTION ? 0 : 1) - u->nfarparams;
     for (Scope *k = s->children; k; k = k->sibling) {
         if (k->kind != SCOPE_COMP)
             continue;
@@ -79,27 +79,43 @@ static void place_comprehensions(Compiler *c, Unit *u, Scope *s, uint32_t first)
     }
 }
 
+/* The cell of a parameter that has no register needs one. */
+static void far_param_cell(Compiler *c, Unit *u, Symbol *y)
+{
+    int from = y->reg - FAR0;
+    y->reg = u->nlocals++;
+    ou_emit(c, OP_MKCELL, y->reg, 0, 0, 0);
+    int t = ou_push(c);
+    ou_emit(c, OP_TAKEFAR, t, FAR_REG, 0, from);
+    ou_emit(c, OP_SETCELL, y->reg, t, 0, 0);
+    u->top--;
+    y->far_cell = true;
+}
+
 static void assign_registers(Compiler *c, Unit *u)
 {
     Scope *s = u->scope;
     bool function = u->kind == CODE_FUNCTION;
     if (!function)
         u->nlocals = 1; /* R[0]: the namespace */
+    ou_emit(c, OP_MKFAR, FAR_REG, 0, 0, 0); /* comes to life when there are far locals */
+    if (!c->failed)
+        u->ir[0].dead = true;
+    int far = 0, ncells = 0, near_max;
+    for (Symbol *y = s->first; y && function; y = y->next)
+        ncells += y->kind == SYM_LOCAL && y->is_cell;
+    near_max = ncells <= 60 ? NEAR_LOCALS_MAX : ncells < 210 ? 210 - ncells : 1;
     for (Symbol *y = s->first; y && function; y = y->next) {
         if (y->kind == SYM_LOCAL && (y->flags & DEF_PARAM)) {
-            y->reg = u->nlocals++;
+            y->reg = u->nlocals < near_max ? u->nlocals++ : FAR0 + far++;
             add_name(c, u, y->name);
         }
     }
-    if (u->nlocals > 240) {
-        ou_c_error(c, c->loc, "more than 240 parameters");
-        return;
-    }
-    int far = 0;
+    u->nfarparams = far;
     for (Symbol *y = s->first; y && function; y = y->next) {
         if (y->kind != SYM_LOCAL || (y->flags & DEF_PARAM) || y->is_cell)
             continue;
-        if (u->nlocals < NEAR_LOCALS_MAX) {
+        if (u->nlocals < near_max) {
             y->reg = u->nlocals++;
             add_name(c, u, y->name);
         } else {
@@ -108,12 +124,18 @@ static void assign_registers(Compiler *c, Unit *u)
     }
     place_comprehensions(c, u, s, u->nnamed);
     u->nfar = far;
+    u->nfarlocals = far - u->nfarparams;
     for (Symbol *y = s->first; y && far; y = y->next)
-        if (y->kind == SYM_LOCAL && y->reg >= FAR0)
+        if (y->kind == SYM_LOCAL && y->reg >= FAR0 && !(y->flags & DEF_PARAM))
             add_name(c, u, y->name);
     for (Symbol *y = s->first; y && function; y = y->next)
         if (y->kind == SYM_LOCAL && !(y->flags & DEF_PARAM) && y->is_cell)
             y->reg = u->nlocals++;
+    if (u->nfarparams)
+        u->farreg = u->nlocals++;
+    for (Symbol *y = s->first; y && function; y = y->next)
+        if (y->kind == SYM_LOCAL && (y->flags & DEF_PARAM) && y->is_cell && is_far(y->reg))
+            far_param_cell(c, u, y);
     if (s->class_cell && s->class_cell->is_cell)
         s->class_cell->reg = u->nlocals++;
     if (s->class_dict && s->class_dict->is_cell)
@@ -123,7 +145,7 @@ static void assign_registers(Compiler *c, Unit *u)
         return;
     }
     for (Symbol *y = s->first; y && function; y = y->next)
-        if (y->kind == SYM_LOCAL && y->is_cell)
+        if (y->kind == SYM_LOCAL && y->is_cell && !y->far_cell)
             ou_emit(c, OP_MKCELL, y->reg, 0, 0, 0);
     if (s->class_cell && s->class_cell->is_cell)
         ou_emit(c, OP_MKCELL, s->class_cell->reg, 0, 0, 0);

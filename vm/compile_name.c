@@ -74,7 +74,7 @@ int ou_load_name(Compiler *c, Str *name, int dst)
             return r;
         }
         int t = ou_push(c);
-        ou_emit(c, OP_GETFAR, t, 0, 0, o->reg - FAR0);
+        ou_emit(c, OP_GETFAR, t, FAR_REG, 0, o->reg - FAR0);
         ou_emit_site(c, OP_CHECK, t, 0, 0, 0, name);
         if (dst == NONE)
             return t;
@@ -104,7 +104,7 @@ static int in_register(Compiler *c, int src)
     if (!is_far(src))
         return src;
     int t = ou_push(c);
-    ou_emit(c, OP_GETFAR, t, 0, 0, src - FAR0);
+    ou_emit(c, OP_GETFAR, t, FAR_REG, 0, src - FAR0);
     return t;
 }
 
@@ -118,7 +118,7 @@ void ou_store_name(Compiler *c, Str *name, int src)
         if (o->is_cell)
             ou_emit(c, OP_SETCELL, o->reg, src, 0, 0);
         else if (is_far(o->reg))
-            ou_emit(c, OP_SETFAR, src, 0, 0, o->reg - FAR0);
+            ou_emit(c, OP_SETFAR, src, FAR_REG, 0, o->reg - FAR0);
         else
             ou_move(c, o->reg, src);
         return;
@@ -141,11 +141,11 @@ void ou_delete_name(Compiler *c, Str *name)
             ou_emit_site(c, OP_DELCELL, o->reg, 0, 0, 0, name);
         } else if (is_far(o->reg)) {
             int t = ou_push(c);
-            ou_emit(c, OP_GETFAR, t, 0, 0, o->reg - FAR0);
+            ou_emit(c, OP_GETFAR, t, FAR_REG, 0, o->reg - FAR0);
             ou_emit_site(c, OP_CHECK, t, 0, 0, 0, name);
             ou_drop(c, t);
             ou_load_imm(c, V_UNBOUND, t);
-            ou_emit(c, OP_SETFAR, t, 0, 0, o->reg - FAR0);
+            ou_emit(c, OP_SETFAR, t, FAR_REG, 0, o->reg - FAR0);
             c->unit->top--;
         } else {
             ou_emit_site(c, OP_DELLOCAL, o->reg, 0, 0, 0, name);

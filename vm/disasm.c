@@ -10,7 +10,8 @@ static void put_reg(StrBuf *b, const Code *k, int r)
     if (r < k->nlocals) {
         ou_sb_printf(b, " r%d", r);
         int first = k->module_kind == CODE_FUNCTION ? 0 : 1; /* R[0] of a module is its namespace */
-        if (r >= first && k->varnames && (uint32_t)(r - first) < k->varnames->n - k->nfar) {
+        uint32_t near = k->varnames ? k->varnames->n - k->nfarlocals : 0; /* with far parameters names and registers differ */
+        if (r >= first && k->nfarparams == 0 && (uint32_t)(r - first) < near) {
             ou_sb_putc(b, ':');
             ou_sb_str(b, k->varnames->items[r - first]);
         }

@@ -86,8 +86,6 @@ static inline void clear_locals(Value *R, const Code *c, unsigned from)
 {
     for (unsigned k = from; k < c->nlocals; k++)
         R[k] = V_UNBOUND;
-    for (unsigned k = 0; k < c->nfar; k++)
-        R[256 + k] = V_UNBOUND;
 }
 
 HOT RunResult ou_run(VM *vm, Value *R, const Ins *pc, bool raise, Value *out)
@@ -163,13 +161,15 @@ HOT RunResult ou_run(VM *vm, Value *R, const Ins *pc, bool raise, Value *out)
     }
     CASE(GETFAR)
     {
-        R[A] = retain(R[256 + (uint32_t)D]);
+        R[A] = retain(((Far *)v_obj(R[B]))->v[(uint32_t)D]);
         NEXT();
     }
     CASE(SETFAR)
     {
         Value v = A < frame_code(R)->nlocals ? retain(R[A]) : R[A];
-        SET(256 + (uint32_t)D, v);
+        Value *place = &((Far *)v_obj(R[B]))->v[(uint32_t)D], old = *place;
+        *place = v;
+        RELEASE(old);
         NEXT();
     }
     CASE(CHECK)
@@ -1209,8 +1209,6 @@ slow_unpack:
         newR[-1] = make_link(pc, (dist_));                                                                                       \
         for (unsigned k_ = (code_)->nargs; k_ < (code_)->nlocals; k_++)                                                          \
             newR[k_] = V_UNBOUND;                                                                                                \
-        if (UNLIKELY((code_)->nfar))                                                                                             \
-            clear_locals(newR, (code_), (code_)->nlocals);                                                                       \
         R = newR;                                                                                                                \
         pc = (code_)->code;                                                                                                      \
         NEXT();                                                                                                                  \
@@ -1260,8 +1258,6 @@ slow_unpack:
         nR[-1] = make_link(&ou_stubs[STUB_RETH], 0);                                                                             \
         for (unsigned k = n; k < c->nlocals; k++)                                                                                \
             nR[k] = V_UNBOUND;                                                                                                   \
-        if (UNLIKELY(c->nfar))                                                                                                   \
-            clear_locals(nR, c, c->nlocals);                                                                                     \
         R = nR;                                                                                                                  \
         pc = c->code;                                                                                                            \
         NEXT();                                                                                                                  \
@@ -1363,8 +1359,6 @@ slow_unpack:
         nR[-1] = make_link(pc, A + 3);
         for (unsigned k = c->nargs; k < c->nlocals; k++)
             nR[k] = V_UNBOUND;
-        if (UNLIKELY(c->nfar))
-            clear_locals(nR, c, c->nlocals);
         R = nR;
         pc = c->code;
         RELEASE(cls);
@@ -1439,11 +1433,6 @@ slow_callm:
                     ou_dealloc(vm, v_obj(l_));                                                                                   \
                 }                                                                                                                \
             }                                                                                                                    \
-        }                                                                                                                        \
-        if (UNLIKELY(c_->nfar)) {                                                                                                \
-            SAVE();                                                                                                              \
-            for (unsigned k_ = 0; k_ < c_->nfar; k_++)                                                                           \
-                set_owned(vm, &R[256 + k_], V_NONE);                                                                             \
         }                                                                                                                        \
     } while (0)
     CASE(RETURN)
@@ -1682,6 +1671,8 @@ suspend: /* the frame of R (g->pc, g->state are set) yields `result` to the driv
     CASE(DELCELL)
     CASE(DELFREE)
     CASE(MKCELL)
+    CASE(TAKEFAR)
+    CASE(MKFAR)
     CASE(GETCLASSFREE)
     CASE(DELGLOBAL)
     CASE(DELATTR)

@@ -17,6 +17,7 @@ typedef struct Flow {
     uint32_t nids, ids_cap;
     FlowLive *live;
     uint32_t nlive, live_cap;
+    bool *spilled;           /* per far entry: a temporary has been put away there */
     bool reached;
 } Flow;
 
@@ -137,6 +138,14 @@ static void step(Flow *f, uint32_t i)
         int k = h->reg - TEMP0;
         save(f, i, h->label, k, k);
     }
+    if (x->dead) /* the first instruction: there are no far locals */
+        return;
+    if (x->op == OP_SETFAR && x->c == SPILL)
+        f->spilled[x->d] = f->cur[x->a - TEMP0] != 0;
+    if ((x->op == OP_SETFAR || x->op == OP_TAKEFAR) && x->c == SPILL && !f->spilled[x->d]) {
+        x->dead = true;
+        return;
+    }
     Effect e;
     ou_effect(x->op, x->a, x->b, x->c, x->d, &e);
     for (int k = 0; k < e.nkeep; k++)
@@ -211,7 +220,7 @@ static bool bound_pass(Flow *f, Bits *at_label, bool *known, bool final)
     Unit *u = f->u;
     Bits cur = {{0}};
     int nparams = u->nargs + u->nkwonly + (u->flags & CO_VARARGS ? 1 : 0) + (u->flags & CO_VARKEYWORDS ? 1 : 0);
-    for (int r = 0; r < nparams; r++)
+    for (int r = 0; r < nparams - u->nfarparams; r++)
         set_bit(&cur, r, true);
     bool changed = false, reached = true;
     for (uint32_t i = 0; i < u->nir; i++) {
@@ -312,6 +321,7 @@ bool ou_flow(Compiler *c, Unit *u, FlowLive **live, uint32_t *nlive)
     f.state = ou_c_alloc(c, sizeof(uint32_t *) * (u->nlabels + 1));
     f.cur = ou_c_alloc(c, sizeof(uint32_t) * (size_t)(u->max_top + 1));
     f.open = ou_c_alloc(c, sizeof(uint32_t) * (size_t)(u->max_top + 1));
+    f.spilled = ou_c_alloc(c, (size_t)u->nfar + 1);
     if (c->failed)
         return false;
     new_id(&f); /* 0 means dead */

@@ -58,6 +58,22 @@ Dict *ou_current_builtins(VM *vm)
     return ou_frame_current(vm, &f) ? f.fn->builtins : vm->builtins;
 }
 
+/* Where the variable varnames[k] of a function is: near parameters, far ones; near others, far ones. */
+static Value *local_place(const FrameRef *f, uint32_t k)
+{
+    const Code *c = f->fn->code;
+    uint32_t params = (uint32_t)c->nargs + c->nkwonly + !!(c->flags & CO_VARARGS) + !!(c->flags & CO_VARKEYWORDS);
+    uint32_t near = params - c->nfarparams, others = c->varnames->n - c->nfarlocals - params;
+    if (k < near)
+        return &f->R[k];
+    if (k >= params && k - params < others)
+        return &f->R[k - c->nfarparams];
+    Value far = f->R[c->farreg];
+    if (!is_obj(far) || !is_exact(far, T_FAR))
+        return NULL; /* the frame has not begun */
+    return &((Far *)v_obj(far))->v[k < params ? k - near : c->nfarparams + (k - params - others)];
+}
+
 static bool add_local(VM *vm, Dict *d, Value name, Value v)
 {
     if (is_exact(v, T_CELL))
@@ -94,10 +110,8 @@ Value ou_frame_locals(VM *vm, const FrameRef *f)
         Value name = c->varnames->items[k];
         if (ou_str_eq_c(as_str(name), ".0"))
             continue;
-        /* varnames are in register order: near locals, then the far ones */
-        uint32_t near = c->varnames->n - c->nfar;
-        Value v = f->R[k < near ? k : 256 + (k - near)];
-        ok = add_local(vm, as_dict(d), name, v);
+        Value *place = local_place(f, k);
+        ok = !place || add_local(vm, as_dict(d), name, *place);
     }
     for (uint32_t k = 0; ok && c->cellnames && k < c->cellnames->n; k++)
         ok = add_local(vm, as_dict(d), c->cellnames->items[k], f->R[c->cellregs[k]]);

@@ -167,7 +167,8 @@ static bool dump_code(VM *vm, StrBuf *b, Code *k)
 {
     if (!ou_code_ready(vm, k))
         return false;
-    uint32_t head[] = {k->flags, k->nargs, k->nposonly, k->nkwonly, k->nlocals, k->nregs, k->nfar, k->nplain, k->nfree, k->firstlineno, k->module_kind};
+    uint32_t head[] = {k->flags, k->nargs, k->nposonly, k->nkwonly, k->nlocals, k->nregs, k->nfar, k->nplain, k->nfree,
+                       k->firstlineno, k->module_kind, k->nfarparams, k->nfarlocals, k->farreg};
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
         put_u(b, head[i]);
     Value objects[] = {v_of(k->name), v_of(k->qualname), k->doc};
@@ -479,8 +480,8 @@ static void load_body(In *in, Code *k)
 static Code *load_code(In *in)
 {
     static const TypeId types[] = {T_STR, T_STR, T_OBJECT};
-    uint32_t head[11];
-    for (int i = 0; i < 11; i++)
+    uint32_t head[14];
+    for (int i = 0; i < 14; i++)
         head[i] = (uint32_t)get_u(in);
     Value v[3] = {0};
     if (in->bad || !load_objects(in, types, v, 3))
@@ -508,6 +509,9 @@ static Code *load_code(In *in)
     k->nfree = (uint16_t)(k->captures ? head[8] : 0);
     k->firstlineno = head[9];
     k->module_kind = head[10];
+    k->nfarparams = (uint16_t)head[11];
+    k->nfarlocals = (uint16_t)head[12];
+    k->farreg = (uint8_t)head[13];
     for (uint32_t i = 0; i < k->nfree; i++) {
         k->captures[i].from_local = (uint8_t)get_u(in);
         k->captures[i].index = (uint16_t)get_u(in);

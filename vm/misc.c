@@ -774,6 +774,19 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         release(vm, R[A]);
         R[A] = v;
         return true;
+    case OP_TAKEFAR: {
+        Value *place = &((Far *)v_obj(R[INS_B(i)]))->v[(uint32_t)INS_D(i)];
+        R[A] = *place;
+        *place = V_UNBOUND;
+        return true;
+    }
+    case OP_MKFAR:
+        if (R[A] != V_UNBOUND)
+            return true;
+        v = ou_far_new(vm, (uint32_t)INS_D(i));
+        if (v != V_NULL)
+            R[A] = v;
+        return v != V_NULL;
     case OP_GETCLASSFREE:
         return get_class_free(vm, R, pc, i);
     case OP_DELGLOBAL: {

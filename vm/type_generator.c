@@ -343,8 +343,6 @@ void ou_gen_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
         return; /* its registers are in use: what they hold counts as held from outside */
     for (unsigned k = 0; k < c->nlocals; k++)
         ou_visit(vm, g->regs[k], visit, arg);
-    for (unsigned k = 0; k < c->nfar; k++)
-        ou_visit(vm, g->regs[256 + k], visit, arg);
     if (g->state != GEN_SUSPENDED)
         return;
     uint32_t at = (uint32_t)(g->pc - 1 - c->code);

@@ -28,8 +28,6 @@ void ou_release_frame_locals(VM *vm, Value *R, const Code *c)
         R[k] = V_NONE;
         release(vm, v);
     }
-    for (unsigned k = 0; k < c->nfar; k++)
-        set_owned(vm, &R[256 + k], V_NONE);
 }
 
 /* The exception leaves the frame: its locals go to the traceback entry, as CPython's frame object would keep them. They live as long
@@ -38,12 +36,12 @@ static void leave_frame(VM *vm, Value *R, const Code *c, Value exc)
 {
     Value entry = as_exc(exc)->traceback;
     Traceback *tb = entry == V_NULL || entry == V_NONE ? NULL : (Traceback *)v_obj(entry);
-    uint32_t n = c->nfar ? 256u + c->nfar : c->nlocals;
+    uint32_t n = c->nlocals;
     bool any = false;
     for (unsigned k = 0; k < c->nlocals && !any; k++)
         any = is_obj(R[k]);
     Value *kept = NULL;
-    if ((any || c->nfar) && tb && tb->R == R && tb->func == R[-2] && !tb->locals)
+    if (any && tb && tb->R == R && tb->func == R[-2] && !tb->locals)
         kept = ou_alloc(&vm->heap, n * sizeof(Value));
     if (!kept) {
         ou_release_frame_locals(vm, R, c);

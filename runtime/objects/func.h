@@ -42,8 +42,10 @@ typedef struct Code {
     uint32_t flags;
     uint16_t nargs, nposonly, nkwonly; /* nargs counts positional parameters (positional-only included) */
     uint16_t nlocals;   /* registers 0..nlocals-1 are owned locals: parameters (then *args, then **kwargs), the other variables, hidden locals */
-    uint16_t nregs;     /* locals + temporaries + call windows (far locals are at 256 and up and are counted too) */
-    uint16_t nfar;      /* far locals R[256 .. 256 + nfar): owned as well */
+    uint16_t nregs;     /* locals + temporaries + call windows; never less than there are parameters */
+    uint16_t nfar;      /* what has no register: entries of the Far in the local farreg (0: there is none) */
+    uint16_t nfarparams, nfarlocals; /* its first entries: the last parameters, then the last of varnames */
+    uint8_t farreg;
     uint16_t nplain;    /* nargs if the function can be called with exactly that many positional arguments and nothing else
                            (no *args, **kwargs, keyword-only), else 0xFFFF */
     uint16_t callkey;   /* evaluator's: nplain + 1 for stack frames, 0 not yet known, 0xFFFF never a plain call */
@@ -71,6 +73,14 @@ typedef struct Code {
     uint32_t module_kind; /* CODE_FUNCTION, CODE_MODULE, CODE_CLASS, CODE_EXPR */
 } Code;
 enum { CODE_FUNCTION, CODE_MODULE, CODE_CLASS, CODE_EXPR };
+
+/* The variables of a frame that has too many for its registers, and what was put away of a very deep expression. */
+typedef struct Far {
+    Obj h;
+    uint32_t n;
+    Value v[]; /* V_UNBOUND: empty */
+} Far;
+Value ou_far_new(VM *vm, uint32_t n);
 
 typedef struct Cell {
     Obj h;

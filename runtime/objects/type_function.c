@@ -324,6 +324,35 @@ const TypeDef ou_type_function = {
     .new_sig = function_sig,
 };
 
+/* ---- far locals --------------------------------------------------------------------------------------- */
+
+Value ou_far_new(VM *vm, uint32_t n) {
+    Far *f = ou_new(vm, vm->types[T_FAR], n * sizeof(Value));
+    if (!f) return V_NULL;
+    f->n = n;
+    for (uint32_t k = 0; k < n; k++) f->v[k] = V_UNBOUND;
+    return v_of(f);
+}
+static void far_dealloc(VM *vm, Obj *o) {
+    Far *f = (Far *)o;
+    for (uint32_t k = 0; k < f->n; k++) release(vm, f->v[k]);
+    ou_finish_dealloc(vm, o, f->n * sizeof(Value));
+}
+static void far_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
+    Far *f = (Far *)o;
+    for (uint32_t k = 0; k < f->n; k++) ou_visit(vm, f->v[k], visit, arg);
+}
+static void far_clear(VM *vm, Obj *o) {
+    Far *f = (Far *)o;
+    for (uint32_t k = 0; k < f->n; k++) set_owned(vm, &f->v[k], V_UNBOUND);
+}
+const TypeDef ou_type_far = {
+    .name = "far_locals",
+    .size = sizeof(Far),
+    .flags = TF_GC,
+    .slots = {.dealloc = far_dealloc, .traverse = far_traverse, .clear = far_clear},
+};
+
 /* ---- cells ------------------------------------------------------------------------------------------- */
 
 Value ou_cell_new(VM *vm, Value v) {
