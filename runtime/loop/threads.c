@@ -109,6 +109,14 @@ void ou_blocking_end(VM *vm)
     t->parked = false;
 }
 
+static void nap(VM *vm)
+{
+    const struct timespec moment = {0, 1000000};
+    ou_blocking_begin(vm);
+    nanosleep(&moment, NULL);
+    ou_blocking_end(vm);
+}
+
 /* At a safepoint: somebody waits. Lets go and makes sure that another thread had its turn. */
 static void yield_lock(VM *vm)
 {
@@ -261,6 +269,7 @@ bool ou_threads_boot(VM *vm)
 {
     vm->main_thread.ident = (uint64_t)pthread_self();
     vm->on_attention = on_attention;
+    vm->nap = nap;
     return true;
 }
 

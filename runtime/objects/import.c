@@ -226,23 +226,14 @@ static bool import_parent(VM *vm, Str *name, size_t parent_len, Value *parent, V
     return true;
 }
 
-/* The module itself (owned). Recursion is bounded by the number of dots and by ou_call's depth limit in module bodies. */
-Value ou_import_absolute(VM *vm, Str *name)
+static Value import_missing(VM *vm, Str *name)
 {
-    Value found = ou_dict_get(vm, vm->modules, v_of(name));
-    if (found == V_NONE)
-        return ou_raise_import(vm, E_MODULE_NOT_FOUND, ou_str_format(vm, "import of %U halted; None in sys.modules", v_of(name)),
-                            v_of(name), V_NULL, V_NULL);
-    if (found != V_NULL)
-        return retain(found);
-    if (vm->exc != V_NULL)
-        return V_NULL;
     const char *dot = strrchr(name->data, '.');
     Value parent = V_NULL, path = V_NONE;
     if (dot) {
         if (!import_parent(vm, name, (size_t)(dot - name->data), &parent, &path))
             return V_NULL;
-        found = ou_dict_get(vm, vm->modules, v_of(name)); /* the parent may have imported it */
+        Value found = ou_dict_get(vm, vm->modules, v_of(name)); /* the parent may have imported it */
         if (found != V_NULL && found != V_NONE) {
             retain(found);
             release(vm, parent);
@@ -269,6 +260,26 @@ Value ou_import_absolute(VM *vm, Str *name)
     }
     xrelease(vm, parent);
     release(vm, path);
+    return module;
+}
+
+/* The module itself (owned). Recursion is bounded by the number of dots and by ou_call's depth limit in module bodies. */
+Value ou_import_absolute(VM *vm, Str *name)
+{
+    if (vm->imports && !ou_import_wait(vm, name))
+        return V_NULL;
+    Value found = ou_dict_get(vm, vm->modules, v_of(name));
+    if (found == V_NONE)
+        return ou_raise_import(vm, E_MODULE_NOT_FOUND, ou_str_format(vm, "import of %U halted; None in sys.modules", v_of(name)),
+                            v_of(name), V_NULL, V_NULL);
+    if (found != V_NULL)
+        return retain(found);
+    if (vm->exc != V_NULL)
+        return V_NULL;
+    ImportRun run;
+    ou_import_begin(vm, &run, name);
+    Value module = import_missing(vm, name);
+    ou_import_end(vm, &run);
     return module;
 }
 

@@ -27,6 +27,15 @@ Value ou_compile_found(VM *vm, const Found *f, Value filename); /* its Code */
 /* ImportError with its fields; takes msg. The fields are borrowed and may be V_NULL. */
 Value ou_raise_import(VM *vm, TypeId err, Value msg, Value name, Value path, Value name_from);
 Value ou_import_absolute(VM *vm, Str *name); /* the module itself, owned */
+/* import_lock.c: a module is imported by one thread at a time. */
+typedef struct ImportRun {
+    Str *name; /* borrowed */
+    ThreadState *thread;
+    struct ImportRun *next;
+} ImportRun;
+bool ou_import_wait(VM *vm, Str *name);                      /* while another thread imports it; false: an exception is pending */
+void ou_import_begin(VM *vm, ImportRun *run, Str *name);
+void ou_import_end(VM *vm, const ImportRun *run);
 Value ou_spec_of_found(VM *vm, Str *name, const Found *f);
 /* What a module's namespace holds before its body runs. */
 bool ou_import_fill(VM *vm, Dict *ns, Str *name, const Found *f, Value spec, Value filename);

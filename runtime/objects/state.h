@@ -104,6 +104,8 @@ struct ouro_vm {
     struct ApiState *api;   /* handles, pins, config: runtime/api */
     Loop *main_loop;
     Type *module_spec;      /* type of __spec__, import.c */
+    struct ImportRun *imports;       /* modules that are being imported, and ... */
+    struct ImportWait *import_waits; /* ... threads that wait for them (import_lock.c) */
     Value source_cache;     /* dict: file name -> source text of what was compiled from no file (traceback_print.c); V_NULL: none */
     Value argv, path;       /* borrowed into sys */
     void (*write)(void *ud, int stream, const char *s, size_t n); /* stdout/stderr sink for hosts; NULL: file descriptors */
@@ -113,6 +115,7 @@ struct ouro_vm {
     /* upward doors of the loop, set when it is loaded (vm/ may not include loop/) */
     void *volatile interrupt_wake; /* uv_async_t to send to when a signal arrives while the loop waits */
     bool (*on_signals)(VM *vm, uint32_t why); /* signal handlers of scripts (stdlib/mod_signal.c); false: raised */
+    void (*nap)(VM *vm); /* lets other threads have the VM for a moment */
     bool (*on_attention)(VM *vm, uint32_t why); /* handles every ATT_* but GC; false: raised */
     int (*future_leaf)(VM *vm, Value future, Value value, Value exc, Value *out); /* GenResult of awaiting a Future */
 };
