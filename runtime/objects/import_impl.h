@@ -4,6 +4,7 @@
 
 #include "runtime/objects/errors.h"
 #include "runtime/objects/import.h"
+#include "runtime/objects/state.h"
 
 enum { IMPORT_CAP_FILES = 1, IMPORT_CAP_ENV = 8 }; /* of stdlib/stdlib.h, which is above this layer */
 
