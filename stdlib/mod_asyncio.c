@@ -66,38 +66,60 @@ static Value ensure_future(VM *vm, const Value *args, int n)
         l = ou_running_loop(vm);
     return ou_ensure_future(vm, args[0], l);
 }
+/* The task that runs in a loop, borrowed: the thread's, or one that a script entered by hand. */
+static Value task_in(VM *vm, Value loop)
+{
+    Value t = vm->thread->current_task;
+    return t != V_NONE && v_of(as_task(t)->f.loop) == loop ? t : as_loop(loop)->entered;
+}
 static Value current_task(VM *vm, const Value *args, int n)
 {
     Value loop = n > 0 && args[0] != V_NULL && args[0] != V_NONE ? args[0] : ou_running_loop_or_raise(vm);
     if (loop == V_NULL)
         return V_NULL;
-    Value t = vm->thread->current_task;
-    if (t == V_NONE || v_of(as_task(t)->f.loop) != loop)
-        return V_NONE;
-    return retain(t);
+    return ou_is_a(vm, loop, T_LOOP) ? retain(task_in(vm, loop)) : V_NONE;
+}
+static bool is_loop(VM *vm, Value v)
+{
+    if (!ou_is_a(vm, v, T_LOOP))
+        return ou_raise(vm, E_TYPE, "an event loop is expected, got %T", v) != V_NULL;
+    return true;
 }
 static Value enter_task(VM *vm, const Value *args, int n)
 {
     (void)n;
-    if (vm->thread->current_task != V_NONE)
-        return ou_raise(vm, E_RUNTIME, "Cannot enter into task %R while another task %R is being executed.", args[1], vm->thread->current_task);
-    vm->thread->current_task = args[1];
+    if (!is_loop(vm, args[0]))
+        return V_NULL;
+    Value t = task_in(vm, args[0]);
+    if (t != V_NONE)
+        return ou_raise(vm, E_RUNTIME, "Cannot enter into task %R while another task %R is being executed.", args[1], t);
+    set_owned(vm, &as_loop(args[0])->entered, retain(args[1]));
     return V_NONE;
 }
 static Value leave_task(VM *vm, const Value *args, int n)
 {
     (void)n;
-    if (vm->thread->current_task != args[1])
-        return ou_raise(vm, E_RUNTIME, "Leaving task %R does not match the current task %R.", args[1], vm->thread->current_task);
-    vm->thread->current_task = V_NONE;
+    if (!is_loop(vm, args[0]))
+        return V_NULL;
+    Value t = task_in(vm, args[0]);
+    if (t != args[1])
+        return ou_raise(vm, E_RUNTIME, "Leaving task %R does not match the current task %R.", args[1], t);
+    if (t == as_loop(args[0])->entered)
+        set_owned(vm, &as_loop(args[0])->entered, V_NONE);
+    else
+        vm->thread->current_task = V_NONE;
     return V_NONE;
 }
 static Value swap_current_task(VM *vm, const Value *args, int n)
 {
     (void)n;
-    Value old = vm->thread->current_task;
-    vm->thread->current_task = args[1];
-    return retain(old);
+    if (!is_loop(vm, args[0]))
+        return V_NULL;
+    Value old = retain(task_in(vm, args[0]));
+    if (old == vm->thread->current_task)
+        vm->thread->current_task = V_NONE;
+    set_owned(vm, &as_loop(args[0])->entered, retain(args[1]));
+    return old;
 }
 static Value create_task(VM *vm, const Value *args, int n)
 {

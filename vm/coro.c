@@ -369,7 +369,7 @@ GenResult ou_gen_throw(VM *vm, Gen *g, Value exc, Value *out)
         ou_gen_mark_closed(vm, g);
         ou_exc_restore(vm, retain(exc));
         if (vm->exc != V_NULL)
-            ou_exc_add_traceback(vm, vm->exc, fn, 0);
+            ou_exc_add_traceback(vm, vm->exc, fn, OU_PC_NOT_BEGUN);
         release(vm, fn);
         return GEN_ERROR;
     }

@@ -118,7 +118,7 @@ Value ou_gen_get_frame(VM *vm, Value self)
     Value locals = g->state == GEN_RUNNING && vm->R != g->regs ? V_NULL : ou_frame_locals(vm, &r);
     if (locals == V_NULL && vm->exc != V_NULL)
         return V_NULL;
-    Value f = ou_frame_new(vm, g->fn, pc, V_NONE, locals);
+    Value f = ou_frame_new(vm, g->fn, g->state == GEN_CREATED ? OU_PC_NOT_BEGUN : pc, V_NONE, locals);
     xrelease(vm, locals);
     return f;
 }

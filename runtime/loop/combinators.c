@@ -18,6 +18,26 @@ static void wake_sleeper(VM *vm, Handle *h)
         ou_future_settle(vm, f, FUT_RESULT, retain(h->args));
 }
 
+/* The loop's class has its own idea of call_later or call_at. */
+static Value own_timer(VM *vm, Loop *l, Value delay, Value f, Value result)
+{
+    Value fn = ou_import_attr(vm, "asyncio.futures", "_set_result_unless_cancelled");
+    if (fn == V_NULL)
+        return V_NULL;
+    Value v = ou_call_method_c(vm, v_of(l), "call_later", (Value[]){delay, fn, f, result}, 4);
+    release(vm, fn);
+    return v;
+}
+
+static void cancel_own(VM *vm, Value h)
+{
+    Value exc = ou_exc_take(vm), v = ou_call_method_c(vm, h, "cancel", NULL, 0);
+    if (v == V_NULL)
+        ou_unraisable(vm, NULL, h);
+    xrelease(vm, v);
+    ou_exc_restore(vm, exc);
+}
+
 static GenResult sleep_first(VM *vm, NativeCoro *c, Value *out)
 {
     double delay;
@@ -43,7 +63,9 @@ static GenResult sleep_first(VM *vm, NativeCoro *c, Value *out)
     c->slots[SLEEP_FUTURE] = f;
     if (!ou_loop_check_closed(vm, l))
         return GEN_ERROR;
-    Value h = ou_call_at_native(vm, l, ou_loop_time(vm, l) + delay, wake_sleeper, f, c->slots[SLEEP_RESULT]);
+    Value h = l->own & (LOOP_OWN_CALL_AT | LOOP_OWN_CALL_LATER)
+                  ? own_timer(vm, l, d, f, c->slots[SLEEP_RESULT])
+                  : ou_call_at_native(vm, l, ou_loop_time(vm, l) + delay, wake_sleeper, f, c->slots[SLEEP_RESULT]);
     if (h == V_NULL)
         return GEN_ERROR;
     c->slots[SLEEP_HANDLE] = h;
@@ -58,13 +80,15 @@ static GenResult sleep_step(VM *vm, NativeCoro *c, Value value, Value exc, Value
     if (c->state == GEN_CREATED)
         return sleep_first(vm, c, out);
     Value f = c->slots[SLEEP_FUTURE], h = c->slots[SLEEP_HANDLE];
-    if (exc == V_NULL && f != V_NONE && !future_done(as_future(f))) {
-        ou_raise(vm, E_RUNTIME, "await wasn't used with future");
+    bool early = exc == V_NULL && f != V_NONE && !future_done(as_future(f));
+    if (h != V_NONE && ou_is_a(vm, h, T_HANDLE))
         ou_handle_cancel(vm, as_handle(h));
+    else if (h != V_NONE)
+        cancel_own(vm, h);
+    if (early) {
+        ou_raise(vm, E_RUNTIME, "await wasn't used with future");
         return GEN_ERROR;
     }
-    if (h != V_NONE)
-        ou_handle_cancel(vm, as_handle(h));
     if (exc != V_NULL) {
         ou_raise_value(vm, exc);
         return GEN_ERROR;
@@ -206,7 +230,8 @@ static void child_done(VM *vm, Gathering *g, Future *c)
     if (g->nfinished < g->nfuts)
         return;
     if (g->cancel_requested) {
-        Value e = ou_future_cancelled_error(vm, c);
+        List *all = as_list(g->children); /* asyncio asks the last one, however it ended */
+        Value e = ou_future_cancelled_error(vm, as_future(all->items[all->n - 1]));
         if (e != V_NULL)
             ou_future_set_exception(vm, &g->f, e);
         xrelease(vm, e);

@@ -19,6 +19,7 @@ FutureExtra *ou_future_extra(VM *vm, Future *f)
         }
         f->extra->cancel_msg = f->extra->cancelled_exc = f->extra->source = V_NONE;
         f->extra->throw_exc = V_NULL;
+        f->extra->traceback = V_NONE;
     }
     return f->extra;
 }
@@ -189,6 +190,7 @@ bool ou_future_set_exception(VM *vm, Future *f, Value exc)
         e = err;
     }
     f->flags |= FUT_LOG_TRACEBACK;
+    ou_future_keep_traceback(vm, f, e);
     ou_future_settle(vm, f, FUT_ERROR, e);
     return true;
 }
@@ -244,6 +246,27 @@ Value ou_future_cancelled_error(VM *vm, Future *f)
     return ou_exc_new(vm, vm->types[E_CANCELLED], &msg, msg == V_NONE ? 0 : 1);
 }
 
+void ou_future_keep_traceback(VM *vm, Future *f, Value exc)
+{
+    Value tb = as_exc(exc)->traceback;
+    FutureExtra *x = tb == V_NONE ? NULL : ou_future_extra(vm, f);
+    if (x)
+        set_owned(vm, &x->traceback, retain(tb));
+    else
+        ou_exc_clear(vm);
+}
+/* The exception does not gather a frame for each time that it is fetched: it begins with the traceback that it came with. */
+Value ou_future_error(VM *vm, Future *f)
+{
+    Value tb = V_NONE;
+    if (f->extra) {
+        tb = f->extra->traceback;
+        f->extra->traceback = V_NONE;
+    }
+    f->flags &= (uint8_t)~FUT_LOG_TRACEBACK;
+    set_owned(vm, &as_exc(f->result)->traceback, tb);
+    return retain(f->result);
+}
 static Value raise_owned(VM *vm, Value e)
 {
     if (e != V_NULL) {
@@ -261,8 +284,7 @@ Value ou_future_result(VM *vm, Future *f)
     case FUT_PENDING:
         return ou_raise(vm, E_INVALID_STATE, "Result is not set.");
     case FUT_ERROR:
-        f->flags &= (uint8_t)~FUT_LOG_TRACEBACK;
-        return raise_owned(vm, retain(f->result));
+        return raise_owned(vm, ou_future_error(vm, f));
     default:
         f->flags &= (uint8_t)~FUT_LOG_TRACEBACK;
         return retain(f->result);
@@ -358,7 +380,10 @@ static Value iter_send(VM *vm, const Value *args, int n)
 }
 static Value iter_throw(VM *vm, const Value *args, int n)
 {
-    Value e = ou_exc_normalize(vm, n > 2 && args[2] != V_NONE && is_obj(args[2]) && (ou_type_of(vm, args[2])->flags & TF_EXC) ? args[2] : args[1]);
+    if (n > 2 && args[2] != V_NULL &&
+        !ou_warn(vm, E_DEPRECATION_WARNING, 1, "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead."))
+        return V_NULL;
+    Value e = ou_exc_normalize(vm, n > 2 && args[2] != V_NULL && args[2] != V_NONE && is_obj(args[2]) && (ou_type_of(vm, args[2])->flags & TF_EXC) ? args[2] : args[1]);
     if (e == V_NULL)
         return V_NULL;
     Value v = iter_step(vm, (FutureIter *)v_obj(args[0]), e);
@@ -384,7 +409,7 @@ static void iter_dealloc(VM *vm, Obj *o)
 static void iter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(vm, ((FutureIter *)o)->future, visit, arg); }
 static const NativeDef iter_methods[] = {
     {"send(value, /)", iter_send, NULL, 0},
-    {"throw(typ, val=None, tb=None, /)", iter_throw, NULL, 0},
+    {"throw(type, val=, tb=, /)", iter_throw, NULL, 0},
     {"close()", iter_close, NULL, 0},
     {0},
 };
@@ -431,6 +456,8 @@ static int future_init(VM *vm, Value self, const Value *args, int n, Tuple *kwna
     f->loop = as_loop(retain(loop));
     if (old)
         release(vm, v_of(old));
+    if (f->loop->debug)
+        ou_future_note_source(vm, f);
     return 0;
 }
 static Value future_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
@@ -453,15 +480,22 @@ static bool ready(VM *vm, Value self)
     return false;
 }
 
+static bool alive(VM *vm, Value self)
+{
+    if (!as_future(self)->loop)
+        ou_raise(vm, E_INVALID_STATE, "Future object is not initialized.");
+    return as_future(self)->loop != NULL;
+}
+
 static Value f_result(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return ready(vm, args[0]) ? ou_future_result(vm, as_future(args[0])) : V_NULL;
+    return alive(vm, args[0]) ? ou_future_result(vm, as_future(args[0])) : V_NULL;
 }
 static Value f_exception(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return ready(vm, args[0]) ? ou_future_exception(vm, as_future(args[0])) : V_NULL;
+    return alive(vm, args[0]) ? ou_future_exception(vm, as_future(args[0])) : V_NULL;
 }
 static Value f_set_result(VM *vm, const Value *args, int n)
 {
@@ -706,6 +740,7 @@ void ou_future_dealloc_parts(VM *vm, Future *f)
         release(vm, x->cancelled_exc);
         release(vm, x->source);
         xrelease(vm, x->throw_exc);
+        release(vm, x->traceback);
         ou_free(&vm->heap, x, sizeof *x);
     }
     Value r = f->result;
@@ -742,6 +777,7 @@ void ou_future_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
         ou_visit(vm, f->extra->cancelled_exc, visit, arg);
         ou_visit(vm, f->extra->source, visit, arg);
         ou_visit(vm, f->extra->throw_exc, visit, arg);
+        ou_visit(vm, f->extra->traceback, visit, arg);
     }
 }
 

@@ -39,28 +39,6 @@ void ou_loop_push(Loop *l, void *p, unsigned tag) { l->ring[l->tail_at++ & l->ma
 
 /* ---- handles ---- */
 
-static Handle *new_handle(VM *vm, Loop *l, bool timer, Value cb, Value args, Value ctx, HandleFn fn)
-{
-    Handle *h = ou_new(vm, vm->types[timer ? T_TIMER_HANDLE : T_HANDLE], 0);
-    if (!h)
-        return NULL;
-    h->args = h->ctx = V_NONE;
-    h->cb = V_NONE;
-    h->source = V_NULL;
-    if (!ou_loop_reserve(vm, l)) {
-        release(vm, v_of(h));
-        return NULL;
-    }
-    h->loop = l;
-    l->h.refs++;
-    h->cb = retain(cb);
-    h->args = retain(args);
-    h->ctx = ctx == V_NULL || ctx == V_NONE ? ou_context_copy(vm) : retain(ctx);
-    h->fn = fn;
-    h->is_timer = timer;
-    return h;
-}
-
 bool ou_loop_check_closed(VM *vm, Loop *l)
 {
     if (l->closed)
@@ -70,7 +48,7 @@ bool ou_loop_check_closed(VM *vm, Loop *l)
 
 static Value soon(VM *vm, Loop *l, Value cb, Value args, Value ctx, HandleFn fn)
 {
-    Handle *h = new_handle(vm, l, false, cb, args, ctx, fn);
+    Handle *h = ou_handle_new(vm, l, false, cb, args, ctx, fn);
     if (!h)
         return V_NULL;
     h->h.refs++;
@@ -80,7 +58,7 @@ static Value soon(VM *vm, Loop *l, Value cb, Value args, Value ctx, HandleFn fn)
 
 Value ou_io_handle(VM *vm, Loop *l, HandleFn fn, Value owner, Value args, Value cb)
 {
-    Handle *h = new_handle(vm, l, false, fn ? owner : cb, args, V_NULL, fn);
+    Handle *h = ou_handle_new(vm, l, false, fn ? owner : cb, args, V_NULL, fn);
     return h ? v_of(h) : V_NULL;
 }
 Value ou_call_soon(VM *vm, Loop *l, Value cb, Value args, Value ctx) { return soon(vm, l, cb, args, ctx, NULL); }
@@ -88,7 +66,7 @@ Value ou_call_soon_native(VM *vm, Loop *l, HandleFn fn, Value owner, Value arg) 
 
 static Value at(VM *vm, Loop *l, double when, Value cb, Value args, Value ctx, HandleFn fn)
 {
-    Handle *h = new_handle(vm, l, true, cb, args, ctx, fn);
+    Handle *h = ou_handle_new(vm, l, true, cb, args, ctx, fn);
     if (!h)
         return V_NULL;
     h->when = when;
@@ -103,165 +81,6 @@ Value ou_call_at_native(VM *vm, Loop *l, double when, HandleFn fn, Value owner, 
 {
     return at(vm, l, when, owner, arg, V_NULL, fn);
 }
-
-void ou_handle_cancel(VM *vm, Handle *h)
-{
-    if (h->cancelled)
-        return;
-    h->cancelled = true;
-    if (h->is_timer && h->scheduled)
-        h->loop->ntimers_cancelled++;
-    Value cb = h->cb, args = h->args;
-    h->cb = h->args = V_NONE;
-    release(vm, cb);
-    release(vm, args);
-}
-
-static Value h_cancel(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    ou_handle_cancel(vm, as_handle(args[0]));
-    return V_NONE;
-}
-static Value h_cancelled(VM *vm, const Value *args, int n)
-{
-    (void)vm;
-    (void)n;
-    return v_bool(as_handle(args[0])->cancelled);
-}
-static Value h_when(VM *vm, const Value *args, int n)
-{
-    (void)vm;
-    (void)n;
-    return v_float(as_handle(args[0])->when);
-}
-static Value h_get_context(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    return ou_context_object(vm, &as_handle(args[0])->ctx);
-}
-static Value h_callback(VM *vm, Value self)
-{
-    (void)vm;
-    return retain(as_handle(self)->cb);
-}
-static Value h_args(VM *vm, Value self)
-{
-    (void)vm;
-    return retain(as_handle(self)->args);
-}
-static Value h_flag(VM *vm, Value self)
-{
-    (void)vm;
-    return v_bool(as_handle(self)->cancelled);
-}
-static Value h_when_attr(VM *vm, Value self)
-{
-    (void)vm;
-    return v_float(as_handle(self)->when);
-}
-static Value h_scheduled(VM *vm, Value self)
-{
-    (void)vm;
-    return v_bool(as_handle(self)->scheduled);
-}
-static Value h_loop(VM *vm, Value self)
-{
-    (void)vm;
-    return retain(v_of(as_handle(self)->loop));
-}
-static Value h_source(VM *vm, Value self)
-{
-    (void)vm;
-    Value s = as_handle(self)->source;
-    return s == V_NULL ? V_NONE : retain(s);
-}
-static Value h_repr(VM *vm, Value self)
-{
-    Value f = ou_import_attr(vm, "asyncio.base_futures", "_handle_repr");
-    if (f == V_NULL)
-        return V_NULL;
-    Value v = ou_call1(vm, f, self);
-    release(vm, f);
-    return v;
-}
-static Value h_compare(VM *vm, Value a, Value b, CmpOp op)
-{
-    if (!is_exact(a, T_TIMER_HANDLE) || !is_exact(b, T_TIMER_HANDLE))
-        return op == CMP_EQ ? (a == b ? V_TRUE : V_NOTIMPL) : op == CMP_NE ? (a == b ? V_FALSE : V_NOTIMPL) : V_NOTIMPL;
-    double x = as_handle(a)->when, y = as_handle(b)->when;
-    Handle *p = as_handle(a), *q = as_handle(b);
-    bool same = p == q || (x == y && p->cb == q->cb && p->args == q->args && p->cancelled == q->cancelled);
-    (void)vm;
-    switch (op) {
-    case CMP_LT: return v_bool(x < y);
-    case CMP_LE: return v_bool(x < y || same);
-    case CMP_EQ: return v_bool(same);
-    case CMP_NE: return v_bool(!same);
-    case CMP_GT: return v_bool(x > y);
-    default: return v_bool(x > y || same);
-    }
-}
-static bool h_hash(VM *vm, Value self, int64_t *out)
-{
-    (void)vm;
-    *out = (int64_t)(self >> 4);
-    return true;
-}
-static void handle_dealloc(VM *vm, Obj *o)
-{
-    Handle *h = (Handle *)o;
-    release(vm, h->cb);
-    release(vm, h->args);
-    release(vm, h->ctx);
-    xrelease(vm, h->source);
-    if (h->loop) {
-        ou_loop_unreserve(h->loop);
-        release(vm, v_of(h->loop));
-    }
-    ou_finish_dealloc(vm, o, 0);
-}
-static void handle_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
-    Handle *h = (Handle *)o;
-    ou_visit(vm, h->cb, visit, arg);
-    ou_visit(vm, h->args, visit, arg);
-    ou_visit(vm, h->ctx, visit, arg);
-    ou_visit(vm, h->source, visit, arg);
-    if (h->loop)
-        visit(vm, &h->loop->h, arg);
-}
-static const NativeDef handle_methods[] = {
-    {"cancel()", h_cancel, NULL, 0},
-    {"cancelled()", h_cancelled, NULL, 0},
-    {"get_context()", h_get_context, NULL, 0},
-    {0},
-};
-static const NativeDef timer_methods[] = {
-    {"when()", h_when, "The time it is due, on the loop's clock.", 0},
-    {0},
-};
-static const GetSetDef handle_getset[] = {
-    {"_callback", h_callback, NULL, NULL}, {"_args", h_args, NULL, NULL},     {"_cancelled", h_flag, NULL, NULL},
-    {"_loop", h_loop, NULL, NULL},         {"_source_traceback", h_source, NULL, NULL}, {0},
-};
-static const GetSetDef timer_getset[] = {{"_when", h_when_attr, NULL, NULL}, {"_scheduled", h_scheduled, NULL, NULL}, {0}};
-const TypeDef ou_type_handle = {
-    .name = "asyncio.events.Handle",
-    .size = sizeof(Handle),
-    .flags = TF_GC | TF_NO_NEW | TF_WEAKREF,
-    .slots = {.dealloc = handle_dealloc, .traverse = handle_traverse, .repr = h_repr},
-    .methods = handle_methods,
-    .getset = handle_getset,
-};
-const TypeDef ou_type_timer_handle = {
-    .name = "asyncio.events.TimerHandle",
-    .size = sizeof(Handle),
-    .flags = TF_GC | TF_NO_NEW | TF_WEAKREF,
-    .slots = {.dealloc = handle_dealloc, .traverse = handle_traverse, .repr = h_repr, .compare = h_compare, .hash = h_hash},
-    .methods = timer_methods,
-    .getset = timer_getset,
-};
 
 /* ---- reports ---- */
 
@@ -279,6 +98,18 @@ void ou_loop_call_exception_handler(VM *vm, Loop *l, const char *message, Value 
     xrelease(vm, v);
 }
 
+/* f(cb, args, debug=loop.get_debug()) */
+static Value call_debug(VM *vm, Loop *l, Value f, Value cb, Value args)
+{
+    Str *kw = ou_intern_c(vm, "debug");
+    Value names = kw ? ou_tuple_of(vm, (Value[]){v_of(kw)}, 1) : V_NULL;
+    Value v = names == V_NULL ? V_NULL : ou_call(vm, f, (Value[]){cb, args, v_bool(l->debug)}, 2, as_tuple(names));
+    xrelease(vm, names);
+    if (kw)
+        release(vm, v_of(kw));
+    return v;
+}
+
 /* After an entry failed: true to go on, false when the exception leaves the loop. */
 static bool entry_failed(VM *vm, Loop *l, Value cb, Value args, Value handle)
 {
@@ -289,7 +120,7 @@ static bool entry_failed(VM *vm, Loop *l, Value cb, Value args, Value handle)
     Value exc = ou_exc_take(vm), text = V_NULL;
     Value f = ou_import_attr(vm, "asyncio.format_helpers", "_format_callback_source");
     if (f != V_NULL)
-        text = ou_call2(vm, f, cb, args);
+        text = call_debug(vm, l, f, cb, args);
     ou_exc_clear(vm);
     StrBuf b;
     ou_sb_init(&b, vm);
@@ -310,19 +141,29 @@ static bool entry_failed(VM *vm, Loop *l, Value cb, Value args, Value handle)
 
 /* ---- one iteration ---- */
 
-double ou_loop_time(VM *vm, Loop *l)
+static double monotonic(void)
 {
-    (void)vm;
-    (void)l;
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static bool run_handle(VM *vm, Loop *l, Handle *h) /* owns a reference */
+double ou_loop_time(VM *vm, Loop *l)
+{
+    if (!(l->own & LOOP_OWN_TIME))
+        return monotonic();
+    double d = 0;
+    Value v = ou_call_method_c(vm, v_of(l), "time", NULL, 0);
+    if (v == V_NULL || !ou_to_double(vm, v, &d))
+        ou_unraisable(vm, "Exception in the loop's time()", V_NONE);
+    xrelease(vm, v);
+    return d;
+}
+
+bool ou_handle_run(VM *vm, Handle *h)
 {
     bool ok = true;
-    h->scheduled = false;
+    Loop *l = h->loop;
     if (!h->cancelled) {
         l->current_handle = h;
         if (h->fn) {
@@ -346,6 +187,12 @@ static bool run_handle(VM *vm, Loop *l, Handle *h) /* owns a reference */
             ok = entry_failed(vm, l, h->cb, vm->empty_tuple, v_of(h));
         l->current_handle = NULL;
     }
+    return ok;
+}
+static bool run_handle(VM *vm, Handle *h) /* owns a reference */
+{
+    h->scheduled = false;
+    bool ok = ou_handle_run(vm, h);
     release(vm, v_of(h));
     return ok;
 }
@@ -365,7 +212,7 @@ static bool run_waiter(VM *vm, Loop *l, CallWaiter *w)
         if (v == V_NULL) {
             /* The report names a handle, which only now has to exist. */
             Value exc = ou_exc_take(vm), args = ou_tuple_of(vm, &w->future, 1);
-            Handle *h = args == V_NULL ? NULL : new_handle(vm, l, false, w->cb, args, V_NULL, NULL);
+            Handle *h = args == V_NULL ? NULL : ou_handle_new(vm, l, false, w->cb, args, V_NULL, NULL);
             ou_exc_restore(vm, exc);
             ok = entry_failed(vm, l, w->cb, args == V_NULL ? vm->empty_tuple : args, h ? v_of(h) : V_NULL);
             xrelease(vm, args);
@@ -443,7 +290,7 @@ bool ou_loop_run_once(VM *vm, Loop *l, bool block)
             ok = vm->exc == V_NULL || entry_failed(vm, l, V_NONE, vm->empty_tuple, V_NULL);
             break;
         case ENTRY_HANDLE:
-            ok = run_handle(vm, l, p);
+            ok = run_handle(vm, p);
             break;
         default:
             ok = run_waiter(vm, l, p);
@@ -512,9 +359,15 @@ static Value l_run_forever(VM *vm, const Value *args, int n)
     l->thread_ident = vm->thread->ident;
     set_running(vm, l);
     bool ok = true;
-    do
-        ok = ou_loop_run_once(vm, l, true);
-    while (ok && !l->stopping);
+    do {
+        if (l->own & LOOP_OWN_RUN_ONCE) {
+            Value v = ou_call_method_c(vm, v_of(l), "_run_once", NULL, 0);
+            ok = v != V_NULL;
+            xrelease(vm, v);
+        } else {
+            ok = ou_loop_run_once(vm, l, true);
+        }
+    } while (ok && !l->stopping);
     l->stopping = false;
     l->running = false;
     l->thread_ident = 0;
@@ -562,14 +415,8 @@ static bool context_arg(VM *vm, Value *ctx)
 }
 static Value noted(VM *vm, Loop *l, Value handle)
 {
-    if (handle != V_NULL && l->debug) {
-        Value f = ou_import_attr(vm, "asyncio.format_helpers", "extract_stack");
-        Value s = f == V_NULL ? V_NULL : ou_call0(vm, f);
-        xrelease(vm, f);
-        if (s == V_NULL)
-            ou_exc_clear(vm);
-        as_handle(handle)->source = s;
-    }
+    if (handle != V_NULL && l->debug)
+        ou_handle_note_source(vm, as_handle(handle));
     return handle;
 }
 /* call_soon(callback, *args, context=None) */
@@ -594,6 +441,29 @@ static Value l_call_soon_threadsafe(VM *vm, const Value *args, int n)
         ou_reactor_wake(l);
     return h;
 }
+/* self.call_at(when, callback, *args, context=ctx) of a loop that has its own */
+static Value own_call_at(VM *vm, Loop *l, double when, Value cb, Value args, Value ctx)
+{
+    uint32_t n = as_tuple(args)->n;
+    Str *kw = ou_intern_c(vm, "context");
+    Value names = kw ? ou_tuple_of(vm, (Value[]){v_of(kw)}, 1) : V_NULL, m = ou_getattr_c(vm, v_of(l), "call_at"), v = V_NULL;
+    Value *a = ou_alloc(&vm->heap, (n + 3) * sizeof *a);
+    if (!a && vm->exc == V_NULL)
+        ou_raise_memory(vm);
+    if (a && m != V_NULL && names != V_NULL) {
+        a[0] = v_float(when);
+        a[1] = cb;
+        memcpy(a + 2, as_tuple(args)->items, n * sizeof *a);
+        a[n + 2] = ctx == V_NULL ? V_NONE : ctx;
+        v = ou_call(vm, m, a, (int)n + 2, as_tuple(names));
+    }
+    ou_free(&vm->heap, a, (n + 3) * sizeof *a);
+    xrelease(vm, m);
+    xrelease(vm, names);
+    if (kw)
+        release(vm, v_of(kw));
+    return v;
+}
 /* call_later(delay, callback, *args, context=None) */
 static Value l_call_later(VM *vm, const Value *args, int n)
 {
@@ -606,7 +476,9 @@ static Value l_call_later(VM *vm, const Value *args, int n)
     if (!ou_to_double(vm, args[1], &delay) || !ou_loop_check_closed(vm, l) || !check_thread(vm, l) ||
         !check_callback(vm, l, args[2], "call_later") || !context_arg(vm, &ctx))
         return V_NULL;
-    return noted(vm, l, ou_call_at(vm, l, ou_loop_time(vm, l) + delay, args[2], args[3], ctx));
+    double when = ou_loop_time(vm, l) + delay;
+    return l->own & LOOP_OWN_CALL_AT ? own_call_at(vm, l, when, args[2], args[3], ctx)
+                                     : noted(vm, l, ou_call_at(vm, l, when, args[2], args[3], ctx));
 }
 static Value l_call_at(VM *vm, const Value *args, int n)
 {
@@ -624,7 +496,9 @@ static Value l_call_at(VM *vm, const Value *args, int n)
 static Value l_time(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return v_float(ou_loop_time(vm, as_loop(args[0])));
+    (void)vm;
+    (void)args;
+    return v_float(monotonic());
 }
 static Value l_create_future(VM *vm, const Value *args, int n)
 {
@@ -796,6 +670,12 @@ static Value l_run_once(VM *vm, const Value *args, int n)
     (void)n;
     return ou_loop_run_once(vm, as_loop(args[0]), true) ? V_NONE : V_NULL;
 }
+/* The same without waiting: for loops that bring their own clock. */
+static Value l_poll_once(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    return ou_loop_run_once(vm, as_loop(args[0]), false) ? V_NONE : V_NULL;
+}
 static Value l_check_closed(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -836,6 +716,7 @@ static const NativeDef loop_methods[] = {
     {"get_task_factory()", l_get_task_factory, NULL, 0},
     {"set_task_factory(factory, /)", l_set_task_factory, NULL, 0},
     {"_run_once()", l_run_once, NULL, 0},
+    {"_poll_once()", l_poll_once, NULL, 0},
     {"_check_closed()", l_check_closed, NULL, 0},
     OU_IO_METHODS
     {"_all_tasks()", l_tasks, "The live tasks, in order of creation.", 0},
@@ -881,6 +762,10 @@ static Value l_get_clock_resolution(VM *vm, Value self)
     (void)vm;
     return v_float(as_loop(self)->clock_resolution);
 }
+static bool l_set_clock_resolution(VM *vm, Value self, Value v)
+{
+    return v != V_NULL && ou_to_double(vm, v, &as_loop(self)->clock_resolution);
+}
 static Value l_get_ready(VM *vm, Value self)
 {
     (void)vm;
@@ -892,11 +777,20 @@ static const GetSetDef loop_getset[] = {
     {"_iteration", l_get_iteration, NULL, NULL},
     {"_default_executor", l_get_executor, l_set_executor, NULL},
     {"_stopping", l_get_stopping, NULL, NULL},
-    {"_clock_resolution", l_get_clock_resolution, NULL, NULL},
+    {"_clock_resolution", l_get_clock_resolution, l_set_clock_resolution, NULL},
     {"_ready_count", l_get_ready, NULL, NULL},
     {0},
 };
 
+/* Does a subclass define this method of the loop itself? */
+static bool overrides(VM *vm, Type *cls, const char *name)
+{
+    Str *s = ou_intern_c(vm, name);
+    bool own = s && ou_type_lookup(vm, cls, s) != ou_type_lookup(vm, ou_builtin(vm, T_LOOP), s);
+    if (s)
+        release(vm, v_of(s));
+    return own;
+}
 static Value loop_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     (void)args;
@@ -906,9 +800,12 @@ static Value loop_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
     if (!l)
         return V_NULL;
     list_init(&l->tasks);
-    l->exception_handler = l->task_factory = l->default_executor = V_NONE;
+    l->exception_handler = l->task_factory = l->default_executor = l->entered = V_NONE;
     l->slow_callback_duration = 0.1;
     l->clock_resolution = 1e-9;
+    l->own = (uint8_t)((overrides(vm, cls, "time") ? LOOP_OWN_TIME : 0) | (overrides(vm, cls, "call_at") ? LOOP_OWN_CALL_AT : 0) |
+                       (overrides(vm, cls, "call_later") ? LOOP_OWN_CALL_LATER : 0) |
+                       (overrides(vm, cls, "_run_once") ? LOOP_OWN_RUN_ONCE : 0));
     l->vm = vm;
     l->reserved = 1;
     if (!ou_loop_reserve(vm, l)) {
@@ -938,6 +835,7 @@ static void loop_dealloc(VM *vm, Obj *o)
     release(vm, l->exception_handler);
     release(vm, l->task_factory);
     release(vm, l->default_executor);
+    release(vm, l->entered);
     if (l->ring)
         ou_free(&vm->heap, l->ring, (l->mask + 1) * sizeof *l->ring);
     ou_free(&vm->heap, l->timers, l->timers_cap * sizeof *l->timers);
@@ -949,6 +847,7 @@ static void loop_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
     ou_visit(vm, l->exception_handler, visit, arg);
     ou_visit(vm, l->task_factory, visit, arg);
     ou_visit(vm, l->default_executor, visit, arg);
+    ou_visit(vm, l->entered, visit, arg);
     ou_io_traverse(vm, l, visit, arg);
     for (uint32_t k = 0; k < l->ntimers; k++)
         visit(vm, &l->timers[k].h->h, arg);
@@ -980,6 +879,7 @@ static void loop_clear(VM *vm, Obj *o)
     }
     set_owned(vm, &l->exception_handler, V_NONE);
     set_owned(vm, &l->default_executor, V_NONE);
+    set_owned(vm, &l->entered, V_NONE);
 }
 const TypeDef ou_type_loop = {
     .name = "_asyncio.BaseLoop",

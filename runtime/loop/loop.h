@@ -48,6 +48,7 @@ typedef struct FutureExtra { /* rare things */
     Value cancelled_exc;   /* the CancelledError a task ended with, given out once */
     Value source;          /* debug: list of FrameSummary-like tuples where it was created */
     Value throw_exc;       /* tasks: what the next step raises */
+    Value traceback;       /* that of the error when it was set; whoever fetches the error first gets it back */
 } FutureExtra;
 struct Future {
     Obj h;
@@ -94,6 +95,7 @@ typedef struct TimerEntry {
     Handle *h; /* owned */
 } TimerEntry;
 
+enum { LOOP_OWN_TIME = 1, LOOP_OWN_CALL_AT = 2, LOOP_OWN_CALL_LATER = 4, LOOP_OWN_RUN_ONCE = 8 };
 struct Loop {
     Obj h;
     uint64_t *ring;          /* power of two */
@@ -102,11 +104,13 @@ struct Loop {
     uint32_t ntimers, timers_cap, ntimers_cancelled;
     Node tasks;              /* live tasks, creation order */
     bool running, stopping, closed, debug;
+    uint8_t own;             /* LOOP_OWN_...: what its class defines itself, so that natives have to ask it */
     uint64_t thread_ident;   /* of the running thread; 0 */
     uint64_t iteration;
     double slow_callback_duration, clock_resolution;
     Value exception_handler, task_factory;  /* V_NONE */
     Value default_executor;
+    Value entered;           /* _enter_task() by script: the task that runs in this loop; V_NONE */
     Handle *current_handle;  /* for source tracebacks */
     /* libuv: made on first need */
     uv_loop_t *uv;
@@ -132,13 +136,18 @@ Value ou_call_soon(VM *vm, Loop *l, Value cb, Value args, Value ctx);         /*
 Value ou_call_soon_native(VM *vm, Loop *l, HandleFn fn, Value owner, Value arg); /* Handle */
 Value ou_call_at_native(VM *vm, Loop *l, double when, HandleFn fn, Value owner, Value arg);
 Value ou_call_at(VM *vm, Loop *l, double when, Value cb, Value args, Value ctx);
-void ou_handle_cancel(VM *vm, Handle *h);
+bool ou_handle_run(VM *vm, Handle *h);      /* unless it was cancelled; false: an exception leaves the loop */
 double ou_loop_time(VM *vm, Loop *l);
 bool ou_loop_run_once(VM *vm, Loop *l, bool block); /* one iteration; false: an exception leaves the loop */
 void ou_loop_call_exception_handler(VM *vm, Loop *l, const char *message, Value exc, const char *key, Value subject);
 Loop *ou_running_loop(VM *vm);              /* borrowed; NULL: none */
 Value ou_running_loop_or_raise(VM *vm);     /* borrowed; RuntimeError 'no running event loop' */
 Value ou_loop_call(VM *vm, Value cb, const Value *args, int n, Value *ctx); /* calls in a context (context.c) */
+
+/* handle.c */
+Handle *ou_handle_new(VM *vm, Loop *l, bool timer, Value cb, Value args, Value ctx, HandleFn fn); /* ctx V_NULL: a copy */
+void ou_handle_cancel(VM *vm, Handle *h);
+void ou_handle_note_source(VM *vm, Handle *h); /* debug mode: where it was made */
 
 /* reactor.c */
 bool ou_reactor_init(VM *vm, Loop *l);      /* makes l->uv if there is none */
@@ -163,6 +172,8 @@ Value ou_future_exception(VM *vm, Future *f);                /* exception or V_N
 Value ou_future_cancelled_error(VM *vm, Future *f);          /* a CancelledError instance, owned */
 bool ou_future_add_native(VM *vm, Future *f, WaiterFn fn, Value owner, intptr_t data);
 bool ou_future_add_script(VM *vm, Future *f, Value cb, Value ctx);
+Value ou_future_error(VM *vm, Future *f);                     /* the exception of a FUT_ERROR, owned, marked as retrieved */
+void ou_future_keep_traceback(VM *vm, Future *f, Value exc);
 int ou_future_remove_native(VM *vm, Future *f, WaiterFn fn, Value owner);
 void ou_future_unlink(Future *f, Waiter *w);
 FutureExtra *ou_future_extra(VM *vm, Future *f);             /* NULL raised */

@@ -180,12 +180,29 @@ static NativeCoro *waiter_at(Node *n) { return coro_of_wait((Wait *)n, WS_SLOTS)
 
 static int no_args_init(VM *vm, const char *name, int n, Tuple *kwnames)
 {
-    if (n || kwnames) {
+    if (kwnames && kwnames->n)
+        ou_raise(vm, E_TYPE, "%s.__init__() got an unexpected keyword argument '%S'", name, kwnames->items[0]);
+    else if (n)
         ou_raise(vm, E_TYPE, "%s.__init__() takes 1 positional argument but %d were given", name, n + 1);
-        return -1;
-    }
-    return 0;
+    return vm->exc == V_NULL ? 0 : -1;
 }
+
+static Value sync_get_loop(VM *vm, Value self)
+{
+    (void)vm;
+    return as_sync(self)->loop ? retain(v_of(as_sync(self)->loop)) : V_NONE;
+}
+static bool sync_set_loop(VM *vm, Value self, Value v)
+{
+    if (v != V_NULL && v != V_NONE && !ou_is_a(vm, v, T_LOOP))
+        return ou_raise(vm, E_TYPE, "an event loop or None is expected, got %T", v) != V_NULL;
+    Loop *old = as_sync(self)->loop;
+    as_sync(self)->loop = v == V_NULL || v == V_NONE ? NULL : as_loop(retain(v));
+    if (old)
+        release(vm, v_of(old));
+    return true;
+}
+static const GetSetDef sync_getset[] = {{"_loop", sync_get_loop, sync_set_loop, NULL}, {0}};
 
 /* ---- Event ---- */
 
@@ -254,9 +271,10 @@ static const NativeDef event_methods[] = {
 const TypeDef ou_event_def = {
     .name = "asyncio.locks.Event",
     .size = sizeof(Sync),
-    .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF,
+    .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF | TF_SCRIPTED,
     .slots = {.make = sync_make, .init = event_init, .dealloc = sync_dealloc, .traverse = sync_traverse, .repr = event_repr},
     .methods = event_methods,
+    .getset = sync_getset,
 };
 
 /* ---- Lock ---- */
@@ -368,9 +386,10 @@ static const NativeDef lock_methods[] = {
 const TypeDef ou_lock_def = {
     .name = "asyncio.locks.Lock",
     .size = sizeof(Sync),
-    .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF,
+    .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF | TF_SCRIPTED,
     .slots = {.make = sync_make, .init = lock_init, .dealloc = sync_dealloc, .traverse = sync_traverse, .repr = lock_repr},
     .methods = lock_methods,
+    .getset = sync_getset,
 };
 
 /* ---- Semaphore ---- */
@@ -476,11 +495,11 @@ static const NativeDef sema_methods[] = {
     {"__aexit__(exc_type, exc, tb, /)", sync_aexit, NULL, 0},
     {0},
 };
-static const GetSetDef sema_getset[] = {{"_value", sema_value, NULL, NULL}, {0}};
+static const GetSetDef sema_getset[] = {{"_value", sema_value, NULL, NULL}, {"_loop", sync_get_loop, sync_set_loop, NULL}, {0}};
 const TypeDef ou_semaphore_def = {
     .name = "asyncio.locks.Semaphore",
     .size = sizeof(Sync),
-    .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF,
+    .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF | TF_SCRIPTED,
     .slots = {.make = sync_make, .init = sema_init, .dealloc = sync_dealloc, .traverse = sync_traverse, .repr = sema_repr},
     .methods = sema_methods,
     .getset = sema_getset,

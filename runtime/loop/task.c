@@ -30,17 +30,16 @@ static void unlive(VM *vm, Task *t)
     release(vm, v_of(t));
 }
 
-/* The task is done: settle first, then leave the live list, the coroutine goes last of all. */
+/* The task is done: settle first, then leave the live list. The finished coroutine stays: reprs and get_coro() show it. */
 static void finish(VM *vm, Task *t, uint8_t state, Value result)
 {
-    Value coro = t->coro;
     t->f.h.refs++;
-    if (state == FUT_ERROR)
+    if (state == FUT_ERROR) {
         t->f.flags |= FUT_LOG_TRACEBACK;
+        ou_future_keep_traceback(vm, &t->f, result);
+    }
     ou_future_settle(vm, &t->f, state, result);
-    t->coro = V_NONE;
     unlive(vm, t);
-    release(vm, coro);
     release(vm, v_of(t));
 }
 
@@ -50,6 +49,15 @@ static void bad_yield(VM *vm, Task *t)
     Value e = ou_exc_take(vm);
     if (set_throw(vm, t, e))
         push(t);
+}
+
+/* A subclass of Future with an add_done_callback of its own is waited for through that. */
+static bool plain_future(VM *vm, Value v)
+{
+    if (is_exact(v, T_FUTURE) || is_exact(v, T_TASK))
+        return true;
+    return ou_is_future(vm, v) && ou_type_lookup(vm, ou_type_of(vm, v), name_of(vm, N_add_done_callback)) ==
+                                      ou_type_lookup(vm, vm->types[T_FUTURE], name_of(vm, N_add_done_callback));
 }
 
 /* The coroutine yielded v (owned). */
@@ -66,7 +74,7 @@ static void wait_for(VM *vm, Task *t, Value v)
             t->f.flags &= (uint8_t)~FUT_TASK_MUST_CANCEL;
         return;
     }
-    if (ou_is_future(vm, v)) {
+    if (plain_future(vm, v)) {
         Future *f = as_future(v);
         if (!(f->flags & FUT_BLOCKING)) {
             ou_raise(vm, E_RUNTIME, "yield was used instead of yield from in task %R with %R", v_of(t), v);
@@ -218,9 +226,10 @@ static void step(VM *vm, Task *t, Value exc)
         Value e = ou_exc_take(vm);
         if (ou_is_a(vm, e, E_CANCELLED)) {
             FutureExtra *x = ou_future_extra(vm, &t->f);
-            if (x)
+            if (x) {
                 set_owned(vm, &x->cancelled_exc, retain(e));
-            else
+                set_owned(vm, &x->cancel_msg, V_NONE); /* for the first to ask only */
+            } else
                 ou_exc_clear(vm);
             release(vm, e);
             finish(vm, t, FUT_CANCELLED, V_NONE);
@@ -261,8 +270,7 @@ void ou_task_run(VM *vm, Task *t)
         /* woken: an exception goes in as such; a value is read by the frame that awaits the future */
         Future *f = as_future(t->waiting);
         if (f->state == FUT_ERROR) {
-            f->flags &= (uint8_t)~FUT_LOG_TRACEBACK;
-            exc = retain(f->result);
+            exc = ou_future_error(vm, f);
         } else if (f->state == FUT_CANCELLED) {
             exc = ou_future_cancelled_error(vm, f);
         }
@@ -332,6 +340,8 @@ static void run_eager(VM *vm, Task *t)
 {
     t->f.h.refs++;
     step(vm, t, V_NULL);
+    if (future_done(&t->f))
+        set_owned(vm, &t->coro, V_NONE);
     release(vm, v_of(t));
 }
 

@@ -180,6 +180,7 @@ Value ou_function_new(VM *vm, Code *code, Dict *globals, Tuple *closure); /* ret
 Value ou_method_new(VM *vm, Value func, Value self);                      /* retains both */
 Value ou_cell_new(VM *vm, Value v);                                       /* retains v */
 Value ou_module_new(VM *vm, const char *name, size_t n);
+#define OU_PC_NOT_BEGUN UINT32_MAX /* the pc of a generator's frame before its first step: its line is that of the def */
 Value ou_frame_new(VM *vm, Value func, uint32_t pc, Value back, Value locals); /* back V_NONE, locals V_NULL: none; retains all */
 void ou_code_free_arrays(VM *vm, Code *code);                               /* vm/code.c: consts and all arrays, for the dealloc */
 Code *ou_code_copy(VM *vm, Code *c);                                    /* NULL raised */

@@ -185,7 +185,8 @@ bool ou_is_a(VM *vm, Value v, TypeId id) {
            (t->base && t->base->id != T_OBJECT && ou_is_subtype(t, vm->types[id]));
 }
 
-const char *ou_type_name(VM *vm, Value v) {
-    Type *t = ou_type_of(vm, v);
-    return t->def ? t->def->name : t->name->data;
+const char *ou_tp_name(const Type *t) {
+    return t->def && !(t->flags & TF_SCRIPTED) ? t->def->name : t->name->data;
 }
+
+const char *ou_type_name(VM *vm, Value v) { return ou_tp_name(ou_type_of(vm, v)); }

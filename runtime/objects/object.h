@@ -124,6 +124,7 @@ enum {
     TF_VAR = 32768,       /* a variable part follows the struct (str, bytes, tuple): a tail stands in front of the object then */
     TF_BASETYPE_LAYOUT = 65536, /* heap type that adds to its base's layout (__slots__) */
     TF_RENEWED = 131072,  /* some shape of the type has had more than one id */
+    TF_SCRIPTED = 262144, /* native here, a class of a script in CPython: messages name it without its module */
 };
 
 typedef struct TypeDef {
@@ -240,6 +241,7 @@ bool ou_is_subtype(const Type *t, const Type *of);     /* by mro, no hooks */
 bool ou_is_a(VM *vm, Value v, TypeId id);              /* instance of a built-in type or of a subclass */
 int ou_isinstance(VM *vm, Value v, Value cls);         /* with __instancecheck__, tuples, unions; 1, 0, -1 */
 int ou_issubclass(VM *vm, Value cls, Value of);
+const char *ou_tp_name(const Type *t);
 const char *ou_type_name(VM *vm, Value v);             /* tp_name as CPython's messages show it; lives as long as the type */
 Type *ou_builtin(VM *vm, TypeId id);
 

@@ -275,8 +275,7 @@ bool ou_sb_vformat(StrBuf *b, const char *fmt, va_list ap)
             break;
         }
         case 'N': {
-            Type *t = va_arg(ap, Type *);
-            put_checked(b, t->def ? t->def->name : t->name->data, limit);
+            put_checked(b, ou_tp_name(va_arg(ap, Type *)), limit);
             break;
         }
         default:

@@ -97,7 +97,7 @@ static Value tb_get_lineno(VM *vm, Value self)
 static Value tb_get_lasti(VM *vm, Value self)
 {
     (void)vm;
-    return v_smallint((int64_t)as_tb(self)->pc * 2); /* CPython counts bytes, two for an instruction */
+    return v_smallint(as_tb(self)->pc == OU_PC_NOT_BEGUN ? -1 : (int64_t)as_tb(self)->pc * 2); /* CPython counts bytes, two for an instruction */
 }
 
 static Value tb_get_frame(VM *vm, Value self)
@@ -296,7 +296,7 @@ static Value frame_lineno(VM *vm, Value self)
 static Value frame_lasti(VM *vm, Value self)
 {
     (void)vm;
-    return v_smallint((int64_t)as_frame(self)->pc * 2);
+    return v_smallint(as_frame(self)->pc == OU_PC_NOT_BEGUN ? -1 : (int64_t)as_frame(self)->pc * 2);
 }
 
 static Value frame_none(VM *vm, Value self)

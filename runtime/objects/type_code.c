@@ -11,7 +11,7 @@
 #define GET(fn) static Value fn(VM *vm, Value self)
 
 uint32_t ou_code_line(const Code *c, uint32_t pc) {
-    if (!c->locs || c->ncode == 0) return c->firstlineno;
+    if (!c->locs || c->ncode == 0 || pc == OU_PC_NOT_BEGUN) return c->firstlineno;
     return c->locs[pc < c->ncode ? pc : c->ncode - 1].line;
 }
 
