@@ -3,7 +3,22 @@
 
 #include "vm/eval.h"
 
-enum { STACK_WORDS = 2 * 1024 * 1024, C_DEPTH_MAX = 900, AWAIT_LIMIT = 1000000 };
+enum { STACK_WORDS = 2 * 1024 * 1024, AWAIT_LIMIT = 1000000 };
+
+/* Nesting of C activations. A dunder that runs another is two or three of them, of half a kilobyte each as a rule: the default
+ * recursion limit is reached first. Instrumented frames are several times as large. */
+#if defined(__SANITIZE_ADDRESS__)
+#define WIDE_FRAMES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WIDE_FRAMES 1
+#endif
+#endif
+#if defined(WIDE_FRAMES) || !defined(__OPTIMIZE__)
+enum { C_DEPTH_MAX = 900 };
+#else
+enum { C_DEPTH_MAX = 2200 };
+#endif
 
 /* The stack never moves (registers are addressed by pointers); pages that are never reached cost nothing, so it is made
  * large at once, straight from the host's allocator, and is not counted as script memory. */
@@ -60,4 +75,8 @@ bool ou_eval_boot(VM *vm)
     return true;
 }
 
-void ou_eval_fini(VM *vm) { ou_thread_stack_free(vm, &vm->main_thread); }
+void ou_eval_fini(VM *vm)
+{
+    ou_poly_fini(vm);
+    ou_thread_stack_free(vm, &vm->main_thread);
+}

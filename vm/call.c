@@ -201,8 +201,24 @@ static int call_in_window(VM *vm, Value *R, const Ins *pc, unsigned a, Value *w,
             kind = 0;
             continue;
         }
+        bool native = is_exact(f, T_NATIVE) || is_exact(f, T_METHOD_DESC);
+        Type *t = ou_type_of(vm, f);
+        Value own = !native && t->flags & TF_HEAP ? ou_type_lookup(vm, t, name_of(vm, N_DU_call)) : V_NULL;
+        if (own != V_NULL && is_exact(own, T_FUNCTION)) { /* an instance with a script __call__ */
+            if (heap && w != scratch) {
+                memcpy(scratch + 2, w + 2, n * sizeof(Value));
+                w = scratch;
+            }
+            memmove(w + 3, w + 2, n * sizeof(Value));
+            w[2] = f;
+            w[0] = retain(own);
+            n++;
+            npos++;
+            kind = 0;
+            continue;
+        }
         Value init;
-        if (!is_exact(f, T_NATIVE) && !is_exact(f, T_METHOD_DESC) && (init = plain_init(vm, f)) != V_NULL) {
+        if (!native && (init = plain_init(vm, f)) != V_NULL) {
             Function *fn = as_function(init);
             Code *c = fn->code;
             Value *base = heap ? vm->top + FRAME_DETACHED : w + 3;

@@ -436,6 +436,7 @@ Code *ou_unit_finish(Compiler *c, Unit *u)
 void ou_code_free_arrays(VM *vm, Code *code)
 {
     Heap *h = &vm->heap;
+    ou_poly_forget(vm);
     for (uint32_t i = 0; i < code->nconsts; i++)
         release(vm, code->consts[i]);
     ou_free(h, code->consts, sizeof(Value) * code->nconsts);

@@ -15,7 +15,7 @@
 
 #include <math.h>
 
-const Ins ou_stubs[4] = {OP_HALT, OP_RETH, OP_RETH_INIT, OP_NOP};
+const Ins ou_stubs[5] = {OP_HALT, OP_RETH, OP_RETH_INIT, OP_RETV, OP_NOP};
 
 #if defined(__GNUC__) && !defined(__clang__)
 #define HOT __attribute__((optimize("no-gcse")))
@@ -371,6 +371,34 @@ slow_setname:
             SET(A, v);
         NEXT2();
     }
+/* A frame above everything that the running one uses, for a function that an instruction other than a call runs: it returns
+ * through RETV. The arguments are stored by `args` at nR[0], ..., then the frame is entered. */
+#define PUSH_VALUE_FRAME(f_, n_, slow, args)                                                                                     \
+    do {                                                                                                                         \
+        Code *c_ = as_function(f_)->code;                                                                                        \
+        Value *nR = (frame_is_heap(R) ? vm->top : R + frame_code(R)->nregs) + FRAME_DETACHED;                                    \
+        if (UNLIKELY(c_->callkey != (n_) + 1 || nR + c_->nregs > vm->stack_limit))                                               \
+            goto slow;                                                                                                           \
+        args;                                                                                                                    \
+        nR[-4] = (Value)(uintptr_t)R;                                                                                            \
+        nR[-3] = (Value)(uintptr_t)pc;                                                                                           \
+        nR[-2] = retain(f_);                                                                                                     \
+        nR[-1] = make_link(&ou_stubs[STUB_RETV], 0);                                                                             \
+        clear_locals(nR, c_, (n_));                                                                                              \
+        R = nR;                                                                                                                  \
+        pc = c_->code;                                                                                                           \
+        NEXT();                                                                                                                  \
+    } while (0)
+    CASE(GETATTR_P)
+    {
+        Value o = R[B];
+        if (UNLIKELY(!is_obj(o) || v_obj(o)->shape != (uint32_t)D))
+            goto slow_getattr;
+        Value f = ((Property *)v_obj(*pc))->get;
+        if (UNLIKELY(!is_exact(f, T_FUNCTION)))
+            goto slow_getattr;
+        PUSH_VALUE_FRAME(f, 1u, slow_getattr, nR[0] = B < frame_code(R)->nlocals ? retain(o) : o);
+    }
     CASE(GETATTR_M)
     {
         Value o = R[B];
@@ -529,6 +557,17 @@ slow_getmethod:
             R[A] = v;
         RELEASE(o);
         NEXT();
+    }
+    CASE(GETITEM_F)
+    {
+        Value o = R[B];
+        if (UNLIKELY(!is_obj(o) || v_obj(o)->shape != (uint32_t)D))
+            goto slow_getitem;
+        Value f = ou_type_lookup(vm, vm->shapes[D]->type, name_of(vm, N_DU_getitem));
+        if (UNLIKELY(f == V_NULL || !is_exact(f, T_FUNCTION)))
+            goto slow_getitem;
+        unsigned nl = frame_code(R)->nlocals;
+        PUSH_VALUE_FRAME(f, 2u, slow_getitem, nR[0] = B < nl ? retain(o) : o; nR[1] = C < nl ? retain(R[C]) : R[C]);
     }
     CASE(GETITEM)
 slow_getitem:
@@ -1094,6 +1133,27 @@ slow_jcompare:
         if (UNLIKELY(!is_exact(it, T_GENERATOR)))
             goto slow_foriter;
         Gen *g = as_gen(it), *f;
+        if (LIKELY(g->state == GEN_SUSPENDED && g->inner == g && !(g->flags & (GEN_F_LINKED | GEN_F_DRIVEN)) && g->handled == V_UNBOUND &&
+                   INS_OP(g->pc[-1]) == OP_YIELD)) { /* ou_gen_enter for the common case */
+            uint32_t depth = vm->root ? vm->root->depth + 1 : 0;
+            if (LIKELY(depth <= vm->recursion_limit)) {
+                if (!frame_is_heap(R))
+                    vm->top = R + frame_code(R)->nregs;
+                g->depth = depth;
+                g->inner = vm->root;
+                vm->root = g;
+                g->flags |= GEN_F_DRIVEN;
+                g->handled = vm->handled;
+                retain(g->handled);
+                g->up.ret_R = R;
+                g->ret_pc = pc;
+                g->state = GEN_RUNNING;
+                R = g->regs;
+                pc = g->pc;
+                R[INS_A(pc[-1])] = V_NONE;
+                NEXT();
+            }
+        }
         if (UNLIKELY(g->state > GEN_SUSPENDED || (g->flags & (GEN_F_LINKED | GEN_F_DRIVEN))))
             goto slow_foriter;
         f = g->state == GEN_SUSPENDED ? g->inner : g;
@@ -1488,6 +1548,20 @@ do_return:
         R = callerR;
         NEXT();
     }
+    CASE(RETV)
+    {
+        Value v = R[-2];
+        pc = (const Ins *)(uintptr_t)R[-3];
+        vm->top = R - FRAME_DETACHED;
+        R = (Value *)(uintptr_t)R[-4];
+        i = pc[-1];
+        pc += ou_op_words[INS_OP(i)] - 1;
+        if (A < frame_code(R)->nlocals)
+            SET(A, v);
+        else
+            R[A] = v;
+        NEXT();
+    }
     CASE(RETURNP_G)
     result = (uint32_t)D;
     goto do_return_gen;
@@ -1568,6 +1642,23 @@ do_return_gen:
             SAVE();
             ou_agen_done(vm, child);
             release(vm, child);
+            NEXT();
+        }
+        if (LIKELY(vm->root == g && g->up.ret_R && vm->handled == g->handled && !C)) { /* ou_gen_leave, likewise */
+            R = g->up.ret_R;
+            pc = g->ret_pc;
+            vm->root = g->inner;
+            g->inner = g;
+            g->flags &= ~GEN_F_DRIVEN;
+            g->up.ret_R = NULL;
+            g->handled = V_UNBOUND;
+            if (is_obj(vm->handled))
+                v_obj(vm->handled)->refs--; /* the driver owns it as well */
+            i = pc[-1]; /* FORITER A B */
+            if (B < frame_code(R)->nlocals)
+                SET(B, v);
+            else
+                R[B] = v;
             NEXT();
         }
         result = v;

@@ -59,8 +59,8 @@ static inline Value *stack_free(VM *vm)
 
 typedef enum RunResult { RUN_RETURN, RUN_YIELD, RUN_ERROR } RunResult;
 
-extern const Ins ou_stubs[4]; /* HALT, RETH, RETH_INIT */
-enum { STUB_HALT, STUB_RETH, STUB_RETH_INIT };
+extern const Ins ou_stubs[5]; /* HALT, RETH, RETH_INIT, RETV */
+enum { STUB_HALT, STUB_RETH, STUB_RETH_INIT, STUB_RETV };
 
 /* eval.c: runs frames from R, pc until the entry frame returns, the generator driven from C suspends or ends, or an exception
  * leaves it. `raise`: start by unwinding vm->exc from there. */
@@ -140,6 +140,8 @@ bool ou_slow_setitem(VM *vm, Value *R, const Ins *pc);
 int ou_slow_foriter(VM *vm, Value *R, const Ins *pc);      /* 1 value stored, 0 exhausted (iterator released), -1 raised */
 bool ou_slow_unpack(VM *vm, Value *R, const Ins *pc);
 bool ou_slow_misc(VM *vm, Value *R, const Ins *pc);        /* every rarer instruction */
+void ou_poly_fini(VM *vm);
+void ou_poly_forget(VM *vm); /* code is freed: its addresses may be used again */
 Str *ou_site_name(Value *R, const Ins *pc);                /* name of the instruction at pc[-1] */
 
 /* A frame that has ended lets go of its function, but remembers its code, or where the function was renamed the name that its

@@ -350,10 +350,24 @@ static int plain_slot(VM *vm, Type *t, Obj *o, Str *name, bool for_set)
 static void cache_class_value(VM *vm, const Ins *pc, Type *t, Obj *o, Str *name)
 {
     const Shape *s = vm->shapes[o->shape];
-    if (t->slots.getattr != ou_generic_getattr || s->dict_mode || (t->tail && ou_shape_find(s, name) >= 0))
+    if (t->slots.getattr != ou_generic_getattr || s->dict_mode)
         return;
     Value d = ou_type_lookup(vm, t, name);
-    if (d == V_NULL || ou_type_of(vm, d)->slots.descr_get)
+    if (d == V_NULL)
+        return;
+    if (is_exact(d, T_PROPERTY)) { /* a data descriptor: it comes before what instances hold */
+        Value get = ((Property *)v_obj(d))->get;
+        if (is_exact(get, T_FUNCTION) && (as_function(get)->code->callkey || ou_code_prepare(vm, as_function(get)->code)) &&
+            as_function(get)->code->callkey == 2) {
+            name->flags |= STR_CACHED_NAME;
+            respecialise_d(pc, OP_GETATTR_P, o->shape);
+            ins_rewrite(pc, d);
+        }
+        return;
+    }
+    if (t->tail && ou_shape_find(s, name) >= 0)
+        return;
+    if (ou_type_of(vm, d)->slots.descr_get)
         return;
     for (uint32_t k = 0; k < t->mro->n && k < 256; k++) {
         int64_t at = find_entry(vm, ((Type *)v_obj(t->mro->items[k]))->dict, name);
@@ -367,10 +381,61 @@ static void cache_class_value(VM *vm, const Ins *pc, Type *t, Obj *o, Str *name)
     }
 }
 
+/* ---- sites that see several shapes ---- */
+
+/* An instruction holds what it found out about one shape; the table holds what sites found out about the others. */
+typedef struct PolySite {
+    const Ins *pc;
+    uint32_t shape;
+    uint32_t slot;
+    uint64_t word; /* a slot's tail; for a method the function */
+} PolySite;
+enum { POLY_SITES = 256 };
+
+static PolySite *poly_entry(VM *vm, const Ins *pc, uint32_t shape)
+{
+    return vm->poly ? &vm->poly[(((uintptr_t)pc >> 3) ^ shape * 31) % POLY_SITES] : NULL;
+}
+static PolySite *poly_find(VM *vm, const Ins *pc, Value o)
+{
+    PolySite *e = poly_entry(vm, pc, v_obj(o)->shape);
+    return e && e->pc == pc && e->shape == v_obj(o)->shape ? e : NULL;
+}
+static void poly_add(VM *vm, const Ins *pc, uint32_t shape, uint32_t slot, uint64_t word)
+{
+    if (!vm->poly && !(vm->poly = ou_alloc0(&vm->heap, POLY_SITES * sizeof(PolySite))))
+        return;
+    *poly_entry(vm, pc, shape) = (PolySite){pc, shape, slot, word};
+}
+
+void ou_poly_forget(VM *vm)
+{
+    if (vm->poly)
+        memset(vm->poly, 0, POLY_SITES * sizeof(PolySite));
+}
+
+void ou_poly_fini(VM *vm)
+{
+    ou_free(&vm->heap, vm->poly, vm->poly ? POLY_SITES * sizeof(PolySite) : 0);
+    vm->poly = NULL;
+}
+
+static bool is_own_slot(uint8_t op) { return op == OP_GETATTR_S || op == OP_GETATTR_S_T; }
+
 bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
     Value o = R[B];
+    if (is_own_slot(INS_OP(i)) && is_obj(o)) {
+        const PolySite *e = poly_find(vm, pc, o);
+        Value v = e ? ((Tail *)((char *)v_obj(o) + e->word))->slots[e->slot] : V_UNBOUND;
+        if (v != V_UNBOUND) {
+            retain(v);
+            consume(vm, R, B);
+            put(vm, R, A, v);
+            return true;
+        }
+    }
     Str *name = ou_site_name(R, pc);
     if (is_exact(o, T_MODULE)) {
         Dict *d = ((Module *)v_obj(o))->dict;
@@ -387,6 +452,8 @@ bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
         } else {
             name->flags |= STR_CACHED_NAME;
             bool temp = A >= frame_code(R)->nlocals && A != B;
+            if (is_own_slot(INS_OP(i)))
+                poly_add(vm, pc, v_obj(o)->shape, (uint32_t)at, (uint64_t)(int64_t)t->tail);
             ins_rewrite(pc - 1, (i & UINT64_C(0xFFFF00)) | (temp ? OP_GETATTR_S_T : OP_GETATTR_S) | (uint64_t)at << 24 |
                                     (uint64_t)v_obj(o)->shape << 32);
             ins_rewrite(pc, t->tail);
@@ -440,6 +507,16 @@ bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
     Value o = R[B];
+    if (INS_OP(i) == OP_GETMETHOD_S && is_obj(o)) {
+        const PolySite *e = poly_find(vm, pc, o);
+        if (e) {
+            if (B < frame_code(R)->nlocals)
+                retain(o);
+            R[A] = retain(e->word);
+            R[A + 2] = o;
+            return true;
+        }
+    }
     Str *name = ou_site_name(R, pc);
     Type *t = ou_type_of(vm, o);
     if (t->slots.getattr == ou_generic_getattr && !is_exact(o, T_MODULE)) {
@@ -451,6 +528,8 @@ bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
             if (!own) {
                 if (is_obj(o) && !vm->shapes[v_obj(o)->shape]->dict_mode) {
                     name->flags |= STR_CACHED_NAME;
+                    if (INS_OP(i) == OP_GETMETHOD_S)
+                        poly_add(vm, pc, v_obj(o)->shape, 0, f);
                     respecialise_d(pc, OP_GETMETHOD_S, v_obj(o)->shape);
                     ins_rewrite(pc, f);
                 }
@@ -480,6 +559,23 @@ bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
 
 /* ---- items ---- */
 
+/* Is o[k] a plain call of a script __getitem__? */
+static bool plain_getitem(VM *vm, Value o)
+{
+    if (!is_obj(o))
+        return false;
+    Type *t = ou_type_of(vm, o);
+    Value f = t->flags & TF_HEAP ? ou_type_lookup(vm, t, name_of(vm, N_DU_getitem)) : V_NULL;
+    if (f == V_NULL || !is_exact(f, T_FUNCTION) || v_obj(o)->shape > INT32_MAX)
+        return false;
+    Code *c = as_function(f)->code;
+    if (!c->callkey && !ou_code_prepare(vm, c)) {
+        ou_exc_clear(vm);
+        return false;
+    }
+    return c->callkey == 3;
+}
+
 bool ou_slow_getitem(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
@@ -491,7 +587,11 @@ bool ou_slow_getitem(VM *vm, Value *R, const Ins *pc)
         want = OP_GETITEM_TI;
     else if (is_exact(o, T_DICT))
         want = OP_GETITEM_D;
-    if (INS_OP(i) != want)
+    else if (plain_getitem(vm, o))
+        want = OP_GETITEM_F;
+    if (want == OP_GETITEM_F)
+        respecialise_d(pc, want, v_obj(o)->shape);
+    else if (INS_OP(i) != want)
         respecialise(pc, want);
     Value v = ou_getitem(vm, o, k);
     consume(vm, R, B);

@@ -172,6 +172,13 @@ typedef struct Frame { /* what scripts see of an activation (traceback.c): a sna
     uint32_t pc, lineno;
 } Frame;
 
+typedef struct Property {
+    Obj h;
+    Value get, set, del, doc; /* V_NONE: none */
+    Value name;               /* V_NULL: not known */
+    bool getter_doc;
+} Property;
+
 static inline Function *as_function(Value v) { return (Function *)v_obj(v); }
 static inline Code *as_code(Value v) { return (Code *)v_obj(v); }
 static inline Gen *as_gen(Value v) { return (Gen *)v_obj(v); }

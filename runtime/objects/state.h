@@ -87,6 +87,7 @@ struct ouro_vm {
     Dict *sysdict;         /* namespace of sys */
     struct { uint32_t version; Str *name; Value value; } method_cache[4096 / 4]; /* type attribute lookups, borrowed */
     struct WeakTable *weakrefs;
+    struct PolySite *poly;  /* attribute sites that see several shapes (vm/slow.c); NULL until there is one */
     struct SigTable *sigs;  /* parsed signatures of ou_bind */
     void *module_state[64]; /* per native module, index from stdlib/modules.def; freed by its fini */
     uint32_t seed;          /* string hash seed */

@@ -28,12 +28,6 @@ typedef struct MethodWrapper { /* T_METHOD_WRAPPER: a slot wrapper bound to an o
     Native *wrapper;
     Value self;
 } MethodWrapper;
-typedef struct Property {
-    Obj h;
-    Value get, set, del, doc; /* V_NONE: none */
-    Value name;               /* V_NULL: not known */
-    bool getter_doc;
-} Property;
 typedef struct ClassMethod { /* T_STATICMETHOD and T_CLASSMETHOD */
     Obj h;
     Value func;
