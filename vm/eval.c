@@ -1144,7 +1144,7 @@ slow_jcompare:
                 vm->root = g;
                 g->flags |= GEN_F_DRIVEN;
                 g->handled = vm->handled;
-                retain(g->handled);
+                vm->handled = V_NONE;
                 g->up.ret_R = R;
                 g->ret_pc = pc;
                 g->state = GEN_RUNNING;
@@ -1644,16 +1644,15 @@ do_return_gen:
             release(vm, child);
             NEXT();
         }
-        if (LIKELY(vm->root == g && g->up.ret_R && vm->handled == g->handled && !C)) { /* ou_gen_leave, likewise */
+        if (LIKELY(vm->root == g && g->up.ret_R && vm->handled == V_NONE && !C)) { /* ou_gen_leave, likewise */
             R = g->up.ret_R;
             pc = g->ret_pc;
             vm->root = g->inner;
             g->inner = g;
             g->flags &= ~GEN_F_DRIVEN;
             g->up.ret_R = NULL;
+            vm->handled = g->handled;
             g->handled = V_UNBOUND;
-            if (is_obj(vm->handled))
-                v_obj(vm->handled)->refs--; /* the driver owns it as well */
             i = pc[-1]; /* FORITER A B */
             if (B < frame_code(R)->nlocals)
                 SET(B, v);
