@@ -3,6 +3,7 @@
 #include "runtime/loop/io.h"
 #include "runtime/loop/loop.h"
 #include "runtime/loop/sync.h"
+#include "runtime/objects/import.h"
 #include "stdlib/stdlib.h"
 
 static Value get_running_loop(VM *vm, const Value *args, int n)
@@ -66,18 +67,12 @@ static Value ensure_future(VM *vm, const Value *args, int n)
         l = ou_running_loop(vm);
     return ou_ensure_future(vm, args[0], l);
 }
-/* The task that runs in a loop, borrowed: the thread's, or one that a script entered by hand. */
-static Value task_in(VM *vm, Value loop)
-{
-    Value t = vm->thread->current_task;
-    return t != V_NONE && v_of(as_task(t)->f.loop) == loop ? t : as_loop(loop)->entered;
-}
 static Value current_task(VM *vm, const Value *args, int n)
 {
     Value loop = n > 0 && args[0] != V_NULL && args[0] != V_NONE ? args[0] : ou_running_loop_or_raise(vm);
     if (loop == V_NULL)
         return V_NULL;
-    return ou_is_a(vm, loop, T_LOOP) ? retain(task_in(vm, loop)) : V_NONE;
+    return ou_is_a(vm, loop, T_LOOP) ? retain(ou_current_task(vm, loop)) : V_NONE;
 }
 static bool is_loop(VM *vm, Value v)
 {
@@ -90,7 +85,7 @@ static Value enter_task(VM *vm, const Value *args, int n)
     (void)n;
     if (!is_loop(vm, args[0]))
         return V_NULL;
-    Value t = task_in(vm, args[0]);
+    Value t = ou_current_task(vm, args[0]);
     if (t != V_NONE)
         return ou_raise(vm, E_RUNTIME, "Cannot enter into task %R while another task %R is being executed.", args[1], t);
     set_owned(vm, &as_loop(args[0])->entered, retain(args[1]));
@@ -101,7 +96,7 @@ static Value leave_task(VM *vm, const Value *args, int n)
     (void)n;
     if (!is_loop(vm, args[0]))
         return V_NULL;
-    Value t = task_in(vm, args[0]);
+    Value t = ou_current_task(vm, args[0]);
     if (t != args[1])
         return ou_raise(vm, E_RUNTIME, "Leaving task %R does not match the current task %R.", args[1], t);
     if (t == as_loop(args[0])->entered)
@@ -115,7 +110,7 @@ static Value swap_current_task(VM *vm, const Value *args, int n)
     (void)n;
     if (!is_loop(vm, args[0]))
         return V_NULL;
-    Value old = retain(task_in(vm, args[0]));
+    Value old = retain(ou_current_task(vm, args[0]));
     if (old == vm->thread->current_task)
         vm->thread->current_task = V_NONE;
     set_owned(vm, &as_loop(args[0])->entered, retain(args[1]));
@@ -127,27 +122,16 @@ static Value create_task(VM *vm, const Value *args, int n)
     Value lv = ou_running_loop_or_raise(vm);
     if (lv == V_NULL)
         return V_NULL;
-    Loop *l = as_loop(lv);
-    Value name = args[1] == V_NULL ? V_NONE : args[1], ctx = args[2] == V_NULL ? V_NONE : args[2];
-    if (l->task_factory == V_NONE && is_exact(args[0], T_COROUTINE) && !l->closed && (ctx == V_NONE || is_exact(ctx, T_CONTEXT)))
-        return ou_task_new(vm, l, args[0], name, ctx, false);
-    Value m = ou_getattr_c(vm, lv, "create_task");
-    if (m == V_NULL)
+    return ou_create_task(vm, as_loop(lv), args[0], args[1] == V_NULL ? V_NONE : args[1], args[2] == V_NULL ? V_NONE : args[2]);
+}
+static Value timeout_(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Value cls = ou_import_attr(vm, "_asyncio", "Timeout");
+    if (cls == V_NULL)
         return V_NULL;
-    Str *kw1 = ou_intern_c(vm, "name"), *kw2 = ou_intern_c(vm, "context");
-    Value v = V_NULL;
-    if (kw1 && kw2) {
-        Value names = ou_tuple_of(vm, (Value[]){v_of(kw1), v_of(kw2)}, ctx == V_NONE ? 1 : 2);
-        Value a[3] = {args[0], name, ctx};
-        if (names != V_NULL)
-            v = ou_call(vm, m, a, 1, as_tuple(names));
-        xrelease(vm, names);
-    }
-    if (kw1)
-        release(vm, v_of(kw1));
-    if (kw2)
-        release(vm, v_of(kw2));
-    release(vm, m);
+    Value v = ou_timeout_new(vm, (Type *)v_obj(cls), args[0]);
+    release(vm, cls);
     return v;
 }
 static Value is_native_coroutine(VM *vm, const Value *args, int n)
@@ -187,10 +171,17 @@ static const NativeDef functions[] = {
     {"_leave_task(loop, task)", leave_task, NULL, 0},
     {"_swap_current_task(loop, task)", swap_current_task, NULL, 0},
     {"create_task(coro, *, name=None, context=None)", create_task, NULL, 0},
+    {"timeout(delay)", timeout_, "`async with timeout(seconds)`: TimeoutError if the block takes longer; None never.", 0},
     {"_is_native_coroutine(obj, /)", is_native_coroutine, NULL, 0},
     {"_await_chain(coro, /)", await_chain, "The coroutine, what it awaits, what that awaits ... as far as they are frames.", 0},
     {0},
 };
+
+static bool add_queues(VM *vm, Module *m)
+{
+    Type *base = ou_module_type(vm, m, &ou_queue_def, NULL);
+    return base && ou_module_type(vm, m, &ou_lifo_queue_def, base) && ou_module_type(vm, m, &ou_priority_queue_def, base);
+}
 
 bool ou_mod__asyncio(VM *vm, Module *m)
 {
@@ -202,7 +193,8 @@ bool ou_mod__asyncio(VM *vm, Module *m)
            ou_module_builtin_type(vm, m, "InvalidStateError", E_INVALID_STATE) &&
            ou_module_type(vm, m, &ou_gathering_def, ou_builtin(vm, T_FUTURE)) && ou_module_type(vm, m, &ou_event_def, NULL) &&
            ou_module_type(vm, m, &ou_lock_def, NULL) && ou_module_type(vm, m, &ou_semaphore_def, NULL) &&
-           ou_module_type(vm, m, &ou_stream_transport_def, NULL) != NULL;
+           ou_module_type(vm, m, &ou_condition_def, NULL) && add_queues(vm, m) && ou_module_type(vm, m, &ou_task_group_def, NULL) &&
+           ou_module_type(vm, m, &ou_timeout_def, NULL) && ou_module_type(vm, m, &ou_stream_transport_def, NULL) != NULL;
 }
 
 /* ---- _contextvars ---- */

@@ -805,7 +805,7 @@ static Value loop_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
     l->clock_resolution = 1e-9;
     l->own = (uint8_t)((overrides(vm, cls, "time") ? LOOP_OWN_TIME : 0) | (overrides(vm, cls, "call_at") ? LOOP_OWN_CALL_AT : 0) |
                        (overrides(vm, cls, "call_later") ? LOOP_OWN_CALL_LATER : 0) |
-                       (overrides(vm, cls, "_run_once") ? LOOP_OWN_RUN_ONCE : 0));
+                       (overrides(vm, cls, "_run_once") ? LOOP_OWN_RUN_ONCE : 0) | (overrides(vm, cls, "create_task") ? LOOP_OWN_CREATE_TASK : 0));
     l->vm = vm;
     l->reserved = 1;
     if (!ou_loop_reserve(vm, l)) {

@@ -95,7 +95,7 @@ typedef struct TimerEntry {
     Handle *h; /* owned */
 } TimerEntry;
 
-enum { LOOP_OWN_TIME = 1, LOOP_OWN_CALL_AT = 2, LOOP_OWN_CALL_LATER = 4, LOOP_OWN_RUN_ONCE = 8 };
+enum { LOOP_OWN_TIME = 1, LOOP_OWN_CALL_AT = 2, LOOP_OWN_CALL_LATER = 4, LOOP_OWN_RUN_ONCE = 8, LOOP_OWN_CREATE_TASK = 16 };
 struct Loop {
     Obj h;
     uint64_t *ring;          /* power of two */
@@ -192,6 +192,8 @@ extern const GetSetDef ou_future_getset[];
 Value ou_task_new(VM *vm, Loop *l, Value coro, Value name, Value ctx, bool eager); /* name V_NONE: "Task-n"; ctx V_NULL: a copy */
 void ou_task_run(VM *vm, Task *t);          /* an ENTRY_TASK of the ring */
 int ou_task_cancel(VM *vm, Task *t, Value msg);
+Value ou_create_task(VM *vm, Loop *l, Value coro, Value name, Value ctx); /* l.create_task(coro, name=name[, context=ctx]); V_NONE: none */
+Value ou_current_task(VM *vm, Value loop);  /* borrowed; V_NONE: none */
 Value ou_ensure_future(VM *vm, Value awaitable, Loop *l); /* asyncio.ensure_future */
 
 /* context.c: the current context is thread->context: V_NONE or a dict (an unnamed one, copied before it is written to when it

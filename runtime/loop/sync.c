@@ -1,6 +1,7 @@
 /* asyncio's Event, Lock and Semaphore, native, and the waiter that they share. The rules are ASYNC.md 36 to 39:
  * a woken waiter stays in the list until its own turn; newcomers queue behind it; one that was cancelled in between passes its
- * turn on. BoundedSemaphore, Condition and Barrier build on these in script (stdlib/asyncio/locks.script). */
+ * turn on. Condition is in condition.c; BoundedSemaphore and Barrier build on these in script
+ * (stdlib/asyncio/locks.script). */
 #include "runtime/loop/sync.h"
 
 #include <stdio.h>
@@ -101,8 +102,19 @@ void ou_wait_fini(VM *vm, NativeCoro *c)
     c->wait = WAIT_NONE;
 }
 
+Value ou_wait_list(VM *vm, Node *list, unsigned nslots)
+{
+    Value l = ou_list_new(vm, 0);
+    for (Node *p = list->next; l != V_NULL && p != list; p = p->next)
+        if (!ou_list_append(vm, as_list(l), v_of(coro_of_wait((Wait *)p, nslots)))) {
+            release(vm, l);
+            l = V_NULL;
+        }
+    return l;
+}
+
 /* A primitive belongs to the loop in which it is first waited on. */
-static bool bind_loop(VM *vm, Value self, Loop **place)
+bool ou_sync_bind(VM *vm, Value self, Loop **place)
 {
     Loop *l = ou_running_loop(vm);
     if (!l)
@@ -118,7 +130,7 @@ static bool bind_loop(VM *vm, Value self, Loop **place)
     return true;
 }
 
-static Value repr_with(VM *vm, Value self, const char *state, Node *waiters)
+Value ou_sync_repr(VM *vm, Value self, const char *state, Node *waiters)
 {
     unsigned n = 0;
     for (Node *p = waiters->next; p && p != waiters; p = p->next)
@@ -169,7 +181,7 @@ static Value sync_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
     list_init(&s->waiters);
     return v_of(s);
 }
-static Value start(VM *vm, const NativeKind *kind, Value owner)
+Value ou_wait_start(VM *vm, const NativeKind *kind, Value owner)
 {
     Value v = ou_native_coro_new(vm, kind);
     if (v != V_NULL)
@@ -178,7 +190,7 @@ static Value start(VM *vm, const NativeKind *kind, Value owner)
 }
 static NativeCoro *waiter_at(Node *n) { return coro_of_wait((Wait *)n, WS_SLOTS); }
 
-static int no_args_init(VM *vm, const char *name, int n, Tuple *kwnames)
+int ou_no_args_init(VM *vm, const char *name, int n, Tuple *kwnames)
 {
     if (kwnames && kwnames->n)
         ou_raise(vm, E_TYPE, "%s.__init__() got an unexpected keyword argument '%S'", name, kwnames->items[0]);
@@ -202,7 +214,8 @@ static bool sync_set_loop(VM *vm, Value self, Value v)
         release(vm, v_of(old));
     return true;
 }
-static const GetSetDef sync_getset[] = {{"_loop", sync_get_loop, sync_set_loop, NULL}, {0}};
+static Value sync_waiters(VM *vm, Value self) { return ou_wait_list(vm, &as_sync(self)->waiters, WS_SLOTS); }
+static const GetSetDef sync_getset[] = {{"_loop", sync_get_loop, sync_set_loop, NULL}, {"_waiters", sync_waiters, NULL, NULL}, {0}};
 
 /* ---- Event ---- */
 
@@ -215,7 +228,7 @@ static GenResult event_wait_step(VM *vm, NativeCoro *c, Value value, Value exc, 
             *out = V_TRUE;
             return GEN_RETURN;
         }
-        return bind_loop(vm, c->slots[WS_OWNER], &e->loop) ? ou_wait_begin(vm, c, &e->waiters, out) : GEN_ERROR;
+        return ou_sync_bind(vm, c->slots[WS_OWNER], &e->loop) ? ou_wait_begin(vm, c, &e->waiters, out) : GEN_ERROR;
     }
     if (!ou_wait_end(vm, c, exc))
         return GEN_ERROR;
@@ -228,12 +241,12 @@ static int event_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnam
 {
     (void)self;
     (void)args;
-    return no_args_init(vm, "Event", n, kwnames);
+    return ou_no_args_init(vm, "Event", n, kwnames);
 }
 static Value event_wait(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return start(vm, &event_wait_kind, args[0]);
+    return ou_wait_start(vm, &event_wait_kind, args[0]);
 }
 static Value event_set(VM *vm, const Value *args, int n)
 {
@@ -260,7 +273,7 @@ static Value event_is_set(VM *vm, const Value *args, int n)
     (void)n;
     return v_bool(as_sync(args[0])->value != 0);
 }
-static Value event_repr(VM *vm, Value self) { return repr_with(vm, self, as_sync(self)->value ? "set" : "unset", &as_sync(self)->waiters); }
+static Value event_repr(VM *vm, Value self) { return ou_sync_repr(vm, self, as_sync(self)->value ? "set" : "unset", &as_sync(self)->waiters); }
 static const NativeDef event_methods[] = {
     {"wait()", event_wait, "Returns True, at once if the flag is up.", 0},
     {"set()", event_set, "Raises the flag and wakes every waiter.", 0},
@@ -300,7 +313,7 @@ static GenResult lock_acquire_step(VM *vm, NativeCoro *c, Value value, Value exc
             l->value = 1;
             return GEN_RETURN;
         }
-        return bind_loop(vm, c->slots[WS_OWNER], &l->loop) ? ou_wait_begin(vm, c, &l->waiters, out) : GEN_ERROR;
+        return ou_sync_bind(vm, c->slots[WS_OWNER], &l->loop) ? ou_wait_begin(vm, c, &l->waiters, out) : GEN_ERROR;
     }
     if (!ou_wait_end(vm, c, exc)) {
         /* Perhaps woken already: then somebody else has to be. */
@@ -325,17 +338,17 @@ static int lock_init(VM *vm, Value self, const Value *args, int n, Tuple *kwname
 {
     (void)self;
     (void)args;
-    return no_args_init(vm, "Lock", n, kwnames);
+    return ou_no_args_init(vm, "Lock", n, kwnames);
 }
 static Value lock_acquire(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return start(vm, &lock_acquire_kind, args[0]);
+    return ou_wait_start(vm, &lock_acquire_kind, args[0]);
 }
 static Value lock_aenter(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return start(vm, &lock_enter_kind, args[0]);
+    return ou_wait_start(vm, &lock_enter_kind, args[0]);
 }
 static Value lock_release(VM *vm, const Value *args, int n)
 {
@@ -369,18 +382,18 @@ static GenResult aexit_step(VM *vm, NativeCoro *c, Value value, Value exc, Value
     return GEN_RETURN;
 }
 static const NativeKind aexit_kind = {"_ContextManagerMixin.__aexit__", aexit_step, NULL, 1, 0};
-static Value sync_aexit(VM *vm, const Value *args, int n)
+Value ou_sync_aexit(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return start(vm, &aexit_kind, args[0]);
+    return ou_wait_start(vm, &aexit_kind, args[0]);
 }
-static Value lock_repr(VM *vm, Value self) { return repr_with(vm, self, as_sync(self)->value ? "locked" : "unlocked", &as_sync(self)->waiters); }
+static Value lock_repr(VM *vm, Value self) { return ou_sync_repr(vm, self, as_sync(self)->value ? "locked" : "unlocked", &as_sync(self)->waiters); }
 static const NativeDef lock_methods[] = {
     {"acquire()", lock_acquire, "Waits until the lock is free, takes it, returns True.", 0},
     {"release()", lock_release, "Frees the lock and wakes the first waiter.", 0},
     {"locked()", lock_locked, NULL, 0},
     {"__aenter__()", lock_aenter, NULL, 0},
-    {"__aexit__(exc_type, exc, tb, /)", sync_aexit, NULL, 0},
+    {"__aexit__(exc_type, exc, tb, /)", ou_sync_aexit, NULL, 0},
     {0},
 };
 const TypeDef ou_lock_def = {
@@ -391,6 +404,12 @@ const TypeDef ou_lock_def = {
     .methods = lock_methods,
     .getset = sync_getset,
 };
+
+bool ou_is_lock(VM *vm, Value v) { return is_obj(v) && ou_type_of(vm, v)->def == &ou_lock_def; }
+Value ou_lock_acquire(VM *vm, Value lock) { return ou_wait_start(vm, &lock_acquire_kind, lock); }
+Value ou_lock_enter(VM *vm, Value lock) { return ou_wait_start(vm, &lock_enter_kind, lock); }
+bool ou_lock_is_locked(Value lock) { return as_sync(lock)->value != 0; }
+bool ou_lock_release(VM *vm, Value lock) { return lock_release(vm, &lock, 1) != V_NULL; }
 
 /* ---- Semaphore ---- */
 
@@ -423,7 +442,7 @@ static GenResult sema_acquire_step(VM *vm, NativeCoro *c, Value value, Value exc
             s->value--;
             return GEN_RETURN;
         }
-        return bind_loop(vm, c->slots[WS_OWNER], &s->loop) ? ou_wait_begin(vm, c, &s->waiters, out) : GEN_ERROR;
+        return ou_sync_bind(vm, c->slots[WS_OWNER], &s->loop) ? ou_wait_begin(vm, c, &s->waiters, out) : GEN_ERROR;
     }
     bool woken = ou_wait_was_woken(c);
     bool ok = ou_wait_end(vm, c, exc);
@@ -459,12 +478,12 @@ static int sema_init(VM *vm, Value self, const Value *args, int n, Tuple *kwname
 static Value sema_acquire(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return start(vm, &sema_acquire_kind, args[0]);
+    return ou_wait_start(vm, &sema_acquire_kind, args[0]);
 }
 static Value sema_aenter(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return start(vm, &sema_enter_kind, args[0]);
+    return ou_wait_start(vm, &sema_enter_kind, args[0]);
 }
 static Value sema_release(VM *vm, const Value *args, int n)
 {
@@ -485,17 +504,18 @@ static Value sema_repr(VM *vm, Value self)
     char state[64] = "locked";
     if (!sema_is_locked(as_sync(self)))
         snprintf(state, sizeof state, "unlocked, value:%lld", (long long)as_sync(self)->value);
-    return repr_with(vm, self, state, &as_sync(self)->waiters);
+    return ou_sync_repr(vm, self, state, &as_sync(self)->waiters);
 }
 static const NativeDef sema_methods[] = {
     {"acquire()", sema_acquire, "Takes a permit, waiting for one if need be; returns True.", 0},
     {"release()", sema_release, "Gives a permit back and wakes the next waiter.", 0},
     {"locked()", sema_locked, "Would acquire() have to wait?", 0},
     {"__aenter__()", sema_aenter, NULL, 0},
-    {"__aexit__(exc_type, exc, tb, /)", sync_aexit, NULL, 0},
+    {"__aexit__(exc_type, exc, tb, /)", ou_sync_aexit, NULL, 0},
     {0},
 };
-static const GetSetDef sema_getset[] = {{"_value", sema_value, NULL, NULL}, {"_loop", sync_get_loop, sync_set_loop, NULL}, {0}};
+static const GetSetDef sema_getset[] = {{"_value", sema_value, NULL, NULL}, {"_loop", sync_get_loop, sync_set_loop, NULL},
+                                         {"_waiters", sync_waiters, NULL, NULL}, {0}};
 const TypeDef ou_semaphore_def = {
     .name = "asyncio.locks.Semaphore",
     .size = sizeof(Sync),

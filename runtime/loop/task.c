@@ -369,6 +369,38 @@ Value ou_task_new(VM *vm, Loop *l, Value coro, Value name, Value ctx, bool eager
     return v_of(t);
 }
 
+Value ou_create_task(VM *vm, Loop *l, Value coro, Value name, Value ctx)
+{
+    if (l->task_factory == V_NONE && !(l->own & LOOP_OWN_CREATE_TASK) && is_exact(coro, T_COROUTINE) && !l->closed &&
+        (ctx == V_NONE || is_exact(ctx, T_CONTEXT)))
+        return ou_task_new(vm, l, coro, name, ctx, false);
+    Value m = ou_getattr_c(vm, v_of(l), "create_task");
+    if (m == V_NULL)
+        return V_NULL;
+    Str *kw1 = ou_intern_c(vm, "name"), *kw2 = ou_intern_c(vm, "context");
+    Value v = V_NULL;
+    if (kw1 && kw2) {
+        Value names = ou_tuple_of(vm, (Value[]){v_of(kw1), v_of(kw2)}, ctx == V_NONE ? 1 : 2);
+        Value a[3] = {coro, name, ctx};
+        if (names != V_NULL)
+            v = ou_call(vm, m, a, 1, as_tuple(names));
+        xrelease(vm, names);
+    }
+    if (kw1)
+        release(vm, v_of(kw1));
+    if (kw2)
+        release(vm, v_of(kw2));
+    release(vm, m);
+    return v;
+}
+
+/* The thread's, or one that a script entered by hand. */
+Value ou_current_task(VM *vm, Value loop)
+{
+    Value t = vm->thread->current_task;
+    return t != V_NONE && v_of(as_task(t)->f.loop) == loop ? t : as_loop(loop)->entered;
+}
+
 static Value task_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     (void)args;
