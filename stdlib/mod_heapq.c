@@ -58,17 +58,17 @@ static bool sift_up(VM *vm, List *l, uint32_t pos, bool max)
     return sift_down(vm, l, start, pos, max);
 }
 
-static List *heap_arg(VM *vm, const char *name, Value v)
+static List *heap_arg(VM *vm, const char *what, Value v)
 {
     if (is_a_fast(vm, v, T_LIST)) return as_list(v);
-    ou_raise(vm, E_TYPE, "%s() argument 1 must be list, not %K", name, v);
+    ou_raise(vm, E_TYPE, "%s must be list, not %K", what, v);
     return NULL;
 }
 
 static Value heappush(VM *vm, const Value *args, int n)
 {
     (void)n;
-    List *l = heap_arg(vm, "heappush", args[0]);
+    List *l = heap_arg(vm, "heappush() argument 1", args[0]);
     return l && ou_list_append(vm, l, args[1]) && sift_down(vm, l, 0, l->n - 1, false) ? V_NONE : V_NULL;
 }
 
@@ -88,12 +88,12 @@ static Value pop(VM *vm, List *l, bool max)
 static Value heappop(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return pop(vm, heap_arg(vm, "heappop", args[0]), false);
+    return pop(vm, heap_arg(vm, "heappop() argument", args[0]), false);
 }
 static Value heappop_max(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return pop(vm, heap_arg(vm, "_heappop_max", args[0]), true);
+    return pop(vm, heap_arg(vm, "_heappop_max() argument", args[0]), true);
 }
 
 static Value replace(VM *vm, List *l, Value item, bool max)
@@ -109,18 +109,18 @@ static Value replace(VM *vm, List *l, Value item, bool max)
 static Value heapreplace(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return replace(vm, heap_arg(vm, "heapreplace", args[0]), args[1], false);
+    return replace(vm, heap_arg(vm, "heapreplace() argument 1", args[0]), args[1], false);
 }
 static Value heapreplace_max(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return replace(vm, heap_arg(vm, "_heapreplace_max", args[0]), args[1], true);
+    return replace(vm, heap_arg(vm, "_heapreplace_max() argument 1", args[0]), args[1], true);
 }
 
 static Value heappushpop(VM *vm, const Value *args, int n)
 {
     (void)n;
-    List *l = heap_arg(vm, "heappushpop", args[0]);
+    List *l = heap_arg(vm, "heappushpop() argument 1", args[0]);
     if (!l) return V_NULL;
     if (!l->n) return retain(args[1]);
     int r = before(vm, l->items[0], args[1], false);
@@ -139,12 +139,12 @@ static Value heapify_list(VM *vm, List *l, bool max)
 static Value heapify(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return heapify_list(vm, heap_arg(vm, "heapify", args[0]), false);
+    return heapify_list(vm, heap_arg(vm, "heapify() argument", args[0]), false);
 }
 static Value heapify_max(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return heapify_list(vm, heap_arg(vm, "_heapify_max", args[0]), true);
+    return heapify_list(vm, heap_arg(vm, "_heapify_max() argument", args[0]), true);
 }
 
 static const NativeDef functions[] = {

@@ -28,7 +28,25 @@ static Value share_patterns(VM *vm, const Value *args, int n) {
     return V_NONE;
 }
 
+/* A script class that stands for a native one: messages call it by its full name, and it cannot be changed any more. */
+static Value as_native(VM *vm, const Value *args, int n) {
+    (void)n;
+    if (!ou_is_a(vm, args[0], T_TYPE) || !(((Type *)v_obj(args[0]))->flags & TF_HEAP))
+        return ou_raise(vm, E_TYPE, "_as_native() argument must be a class");
+    Type *t = (Type *)v_obj(args[0]);
+    Value module = ou_getattr(vm, args[0], name_of(vm, N_DU_module));
+    Value full = module == V_NULL ? V_NULL : ou_str_format(vm, "%S.%Q", module, t->qualname);
+    xrelease(vm, module);
+    if (full == V_NULL) return V_NULL;
+    Str *old = t->shown;
+    t->shown = as_str(full);
+    t->flags |= TF_IMMUTABLE;
+    obj_xrelease(vm, old);
+    return V_NONE;
+}
+
 static const NativeDef functions[] = {
+    {"_as_native(cls, /)", as_native, "Make a class look like one that is written in C.", 0},
     {"_share_patterns(cls, subclass, /)", share_patterns, "Let a class match the patterns of another.", 0},
     {"coroutine(func, /)", types_coroutine, "Convert regular generator function to a coroutine.", 0},
     {0},

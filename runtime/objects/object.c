@@ -186,7 +186,7 @@ bool ou_is_a(VM *vm, Value v, TypeId id) {
 }
 
 const char *ou_tp_name(const Type *t) {
-    return t->def && !(t->flags & TF_SCRIPTED) ? t->def->name : t->name->data;
+    return t->def && !(t->flags & TF_SCRIPTED) ? t->def->name : t->shown ? t->shown->data : t->name->data;
 }
 
 const char *ou_type_name(VM *vm, Value v) { return ou_tp_name(ou_type_of(vm, v)); }

@@ -167,6 +167,7 @@ struct Type {
     Tuple *bases, *mro;
     Dict *dict;
     Str *name, *qualname;
+    Str *shown;             /* heap types that stand for native ones: what messages call them, "datetime.date"; else NULL */
     Shape *root;            /* shape of a fresh instance */
     Shape *dict_shape;      /* shape of instances in dict mode; NULL: none yet */
     uint32_t nshapes;       /* too many: instances go to dict mode */

@@ -356,6 +356,7 @@ void ou_type_dealloc(VM *vm, Obj *o) {
     if (dict) obj_release(vm, dict);
     if (t->name) obj_release(vm, t->name);
     if (t->qualname) obj_release(vm, t->qualname);
+    if (t->shown) obj_release(vm, t->shown);
     if (base) obj_release(vm, base);
     ou_finish_dealloc(vm, o, 0);
 }
