@@ -358,10 +358,11 @@ static bool super_attr(VM *vm, Value *R, const Ins *pc, Ins i)
         Type *t = ou_type_of(vm, self), *start = (Type *)v_obj(cls);
         if (ou_is_subtype(t, start) && name != name_of(vm, N_DU_class)) {
             uint32_t k = 0;
-            while (k < t->mro->n && t->mro->items[k] != cls)
+            Tuple *mro = obj_retain(t->mro); /* odd keys of a class's dict may run scripts */
+            while (k < mro->n && mro->items[k] != cls)
                 k++;
-            for (k++; k < t->mro->n && !done; k++) {
-                Value d = ou_dict_get_str(vm, ((Type *)v_obj(t->mro->items[k]))->dict, name);
+            for (k++; k < mro->n && !done; k++) {
+                Value d = ou_dict_get_str(vm, ((Type *)v_obj(mro->items[k]))->dict, name);
                 if (d == V_NULL)
                     continue;
                 done = true;
@@ -375,6 +376,7 @@ static bool super_attr(VM *vm, Value *R, const Ins *pc, Ins i)
                     release(vm, d);
                 }
             }
+            obj_release(vm, mro);
         }
     }
     if (!done) {

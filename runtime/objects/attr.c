@@ -17,13 +17,14 @@ Str *ou_name_interned(VM *vm, Str *name) {
 
 Value ou_mro_lookup(VM *vm, Type *t, Str *name) {
     if (!t->mro) return t->dict ? ou_dict_get_str(vm, t->dict, name) : V_NULL;
-    for (uint32_t i = 0; i < t->mro->n; i++) {
-        Dict *d = ((Type *)v_obj(t->mro->items[i]))->dict;
-        if (!d) continue;
-        Value v = ou_dict_get_str(vm, d, name);
-        if (v != V_NULL) return v;
+    Tuple *mro = obj_retain(t->mro); /* an odd key of a class's dict may run a script that sets __bases__ */
+    Value v = V_NULL;
+    for (uint32_t i = 0; i < mro->n && v == V_NULL; i++) {
+        Dict *d = ((Type *)v_obj(mro->items[i]))->dict;
+        if (d) v = ou_dict_get_str(vm, d, name);
     }
-    return V_NULL;
+    obj_release(vm, mro);
+    return v;
 }
 
 /* The cache keeps its names alive (a dead name's address could be reused) and borrows the values: they change
@@ -207,8 +208,19 @@ Value ou_generic_lookup(VM *vm, Value o, Str *name, bool *missing) {
         }
     }
     if (t->tail && is_obj(o)) {
+        /* An odd key of the instance's dict may run a script that takes away what the class had. */
+        bool odd = vm->shapes[v_obj(o)->shape]->dict_mode;
+        Value before = vm->exc;
+        if (odd && v != V_NULL) retain(v);
         Value i = ou_instance_get(vm, v_obj(o), name);
-        if (i != V_NULL) return retain(i);
+        if (i != V_NULL) retain(i);
+        bool done = i != V_NULL || vm->exc != before;
+        if (odd && v != V_NULL) {
+            if (!done) i = ou_descr_get(vm, v, o, v_of(ou_type_of(vm, o)));
+            release(vm, v);
+            return i;
+        }
+        if (done) return i;
     }
     if (v == V_NULL) {
         *missing = true;

@@ -468,16 +468,22 @@ static int super_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnam
 /* What follows `type` in the mro of obj_type. Owned; V_NULL with *missing or raised. */
 static Value super_lookup(VM *vm, Type *type, Value obj, Type *start, Str *name, bool *missing) {
     *missing = false;
-    Tuple *mro = start->mro;
-    uint32_t i = 0, n = mro ? mro->n : 0; /* none: it is being computed */
-    while (i < n && mro->items[i] != v_of(type)) i++;
-    for (i++; i < n; i++) {
-        Type *t = (Type *)v_obj(mro->items[i]);
-        Value v = t->dict ? ou_dict_get_str(vm, t->dict, name) : V_NULL;
-        if (v != V_NULL) return ou_descr_get(vm, v, obj == v_of(start) ? V_NULL : obj, v_of(start));
+    if (!start->mro) { /* it is being computed */
+        *missing = true;
+        return V_NULL;
     }
-    *missing = true;
-    return V_NULL;
+    Tuple *mro = obj_retain(start->mro); /* odd keys of a class's dict may run scripts */
+    uint32_t i = 0;
+    Value v = V_NULL;
+    while (i < mro->n && mro->items[i] != v_of(type)) i++;
+    for (i++; i < mro->n && v == V_NULL; i++) {
+        Type *t = (Type *)v_obj(mro->items[i]);
+        v = t->dict ? ou_dict_get_str(vm, t->dict, name) : V_NULL;
+    }
+    *missing = v == V_NULL;
+    if (v != V_NULL) v = ou_descr_get(vm, v, obj == v_of(start) ? V_NULL : obj, v_of(start));
+    obj_release(vm, mro);
+    return v;
 }
 
 Value ou_super_getattr(VM *vm, Value type, Value obj, Str *name) {

@@ -17,11 +17,16 @@ Value ou_type_getattr_opt(VM *vm, Value self, Str *name, bool *missing) {
         release(vm, m);
         return v;
     }
+    if (m != V_NULL) retain(m);
     Value v = ou_type_lookup(vm, t, name);
-    if (v != V_NULL) return ou_descr_get(vm, v, V_NULL, self);
-    if (m != V_NULL) return ou_descr_get(vm, m, self, v_of(meta));
-    *missing = true;
-    return V_NULL;
+    if (v != V_NULL)
+        v = ou_descr_get(vm, v, V_NULL, self);
+    else if (m != V_NULL)
+        v = ou_descr_get(vm, m, self, v_of(meta));
+    else
+        *missing = true;
+    xrelease(vm, m);
+    return v;
 }
 
 static Value raise_missing(VM *vm, Value self, Str *name) {
