@@ -166,7 +166,11 @@ static bool dict_set(VM *vm, Value self, Value v) {
         ou_raise(vm, E_TYPE, "__dict__ must be set to a dictionary, not a '%.200T'", v);
         return false;
     }
-    if (!ou_instance_dict(vm, v_obj(self))) return false;
+    if (!ou_instance_dict(vm, v_obj(self))) { /* a class or module that also derives from an ordinary class */
+        if (vm->exc == V_NULL)
+            ou_raise(vm, E_ATTRIBUTE, "attribute '__dict__' of '%T' objects is not writable", self);
+        return false;
+    }
     Value to = v == V_NULL ? ou_dict_new(vm) : retain(v);
     if (to == V_NULL) return false;
     Type *t = ou_type_of(vm, self);
