@@ -21,8 +21,15 @@ size_t ou_utf8_ascii_run(const char *p, size_t n)
 
 size_t ou_utf8_count(const char *p, size_t n)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
+    size_t count = 0, i = 0;
+    for (; n - i >= 8; i += 8) { /* eight bytes: all but those of the form 10xxxxxx begin a character */
+        uint64_t w;
+        memcpy(&w, p + i, 8);
+        count += 8;
+        if (w & UINT64_C(0x8080808080808080))
+            count -= (size_t)__builtin_popcountll(w >> 7 & ~(w >> 6) & UINT64_C(0x0101010101010101));
+    }
+    for (; i < n; i++)
         count += ((uint8_t)p[i] & 0xC0) != 0x80;
     return count;
 }
@@ -131,6 +138,11 @@ size_t ou_mem_count(const char *h, size_t n, const char *needle, size_t m, size_
 {
     size_t k = 0;
     const char *end = h + n;
+    if (m == 1 && max >= n) { /* one byte may be everywhere: no search from hit to hit */
+        for (size_t i = 0; i < n; i++)
+            k += h[i] == *needle;
+        return k;
+    }
     while (k < max) {
         const char *p = ou_mem_find(h, (size_t)(end - h), needle, m);
         if (!p)

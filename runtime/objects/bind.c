@@ -397,6 +397,7 @@ Value ou_native_invoke(VM *vm, Native *nat, Value self, const Value *args, int n
         for (; i < nat->total; i++) buf[shift + i] = V_NULL;
         return nat->def->fn(vm, buf, nat->total + shift);
     }
+    if (nat->pass == PASS_RAW && !(kwnames && kwnames->n)) return nat->def->fn(vm, args, ~n);
     if (!nat->sig && !(nat->sig = ou_sig_parse(vm, nat->def->sig))) return V_NULL;
     const Sig *s = nat->sig;
     if (kwnames && kwnames->n && s->no_kw) return simple_error(vm, nat, self, n, true);

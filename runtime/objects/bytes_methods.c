@@ -389,7 +389,7 @@ Value ou_bym_join(VM *vm, const Value *args, int n)
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
         Sub s;
-        if (!ou_type_of(vm, items[i])->slots.buffer) {
+        if (!is_exact(items[i], T_BYTES) && !ou_type_of(vm, items[i])->slots.buffer) {
             ou_raise(vm, E_TYPE, "sequence item %zu: expected a bytes-like object, %T found", i, items[i]);
             ok = false;
             break;
@@ -397,6 +397,10 @@ Value ou_bym_join(VM *vm, const Value *args, int n)
         if (i) {
             View sep = ou_bytes_view(vm, args[0]);
             ou_sb_put(&b, sep.p, sep.n);
+        }
+        if (is_exact(items[i], T_BYTES)) {
+            ou_sb_put(&b, (const char *)as_bytes(items[i])->data, as_bytes(items[i])->n);
+            continue;
         }
         ok = plain_get(vm, items[i], &s);
         if (ok) {

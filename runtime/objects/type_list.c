@@ -102,6 +102,14 @@ bool ou_list_extend(VM *vm, List *l, Value iterable)
 {
     if (is_exact(iterable, T_LIST)) return extend_array(vm, l, as_list(iterable)->items, as_list(iterable)->n);
     if (is_exact(iterable, T_TUPLE)) return extend_array(vm, l, as_tuple(iterable)->items, as_tuple(iterable)->n);
+    if (is_exact(iterable, T_DICT)) {
+        Dict *d = as_dict(iterable);
+        size_t need = (size_t)l->n + d->n;
+        if (need > l->cap && !set_cap(vm, l, need)) return false;
+        for (uint32_t i = 0; i < d->nentries; i++)
+            if (d->entries[i].key != V_NULL) l->items[l->n++] = retain(d->entries[i].key);
+        return true;
+    }
     Value it = ou_iter(vm, iterable);
     if (it == V_NULL) return false;
     int64_t hint = is_exact(iterable, T_GENERATOR) ? 0 : ou_length_hint(vm, iterable, 8);
