@@ -107,7 +107,8 @@ static Value sys_displayhook(VM *vm, const Value *args, int n)
 static Value sys_suggestion(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return ou_is_exception(vm, args[0]) ? ou_suggest(vm, args[0]) : V_NONE;
+    int frames = args[1] == V_NULL ? 1 : ou_truth(vm, args[1]);
+    return frames < 0 ? V_NULL : ou_is_exception(vm, args[0]) ? ou_suggest(vm, args[0], frames) : V_NONE;
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------------------------------- */
@@ -234,7 +235,7 @@ static const NativeDef default_hooks[] = {
 const NativeDef ou_sys_hooks[] = {
     {"exc_info()", sys_exc_info, "Return current exception information: (type, value, traceback).", 0},
     {"exception()", sys_exception, "Return the current exception.", 0},
-    {"_suggestion(exception, /)", sys_suggestion, NULL, 0},
+    {"_suggestion(exception, frames=True, /)", sys_suggestion, NULL, 0},
     {"_getframe(depth=0, /)", sys_getframe, NULL, 0},
     {"_getframemodulename(depth=0)", sys_getframemodulename, NULL, 0},
     {"get_asyncgen_hooks()", sys_get_asyncgen_hooks, NULL, 0},

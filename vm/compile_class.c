@@ -60,6 +60,17 @@ void ou_body(Compiler *c, const StmtSeq *body)
     ou_stmts(c, &rest);
 }
 
+static void sort_names(Str **names, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        Str *s = names[i];
+        uint32_t k = i;
+        for (; k > 0 && strcmp(names[k - 1]->data, s->data) > 0; k--)
+            names[k] = names[k - 1];
+        names[k] = s;
+    }
+}
+
 static Code *class_code(Compiler *c, const Stmt *s, uint32_t line)
 {
     Scope *k = ou_scope_of(c, s);
@@ -81,6 +92,7 @@ static Code *class_code(Compiler *c, const Stmt *s, uint32_t line)
     }
     ou_body(c, &s->ClassDef.body);
     c->loc = (AstPos){line, 0, line, 0};
+    sort_names(k->static_attrs, k->nstatic);
     Value attrs = ou_tuple_new(c->vm, k->nstatic);
     for (uint32_t i = 0; i < k->nstatic && attrs != V_NULL; i++)
         as_tuple(attrs)->items[i] = retain(v_of(k->static_attrs[i]));

@@ -775,7 +775,10 @@ static void stmt(Compiler *c, const Stmt *s)
         break;
     case STMT_TypeAlias: type_alias(c, s); break;
     case STMT_AugAssign:
-        expr(c, s->AugAssign.target);
+        if (s->AugAssign.target->kind == EXPR_Attribute) /* self.x += 1 does not name a static attribute */
+            expr(c, s->AugAssign.target->Attribute.value);
+        else
+            expr(c, s->AugAssign.target);
         expr(c, s->AugAssign.value);
         break;
     case STMT_AnnAssign: ann_assign(c, s); break;

@@ -286,9 +286,19 @@ bool ou_generic_setattr(VM *vm, Value o, Str *name, Value v) {
 
 /* ---- any object -------------------------------------------------------------------------------------- */
 
+/* An AttributeError of a script's __getattr__ that says nothing about what was looked for learns it here. */
+static void note_attribute(VM *vm, Value o, Str *name) {
+    ExcAttr *e = (ExcAttr *)v_obj(vm->exc);
+    if (e->name != V_NULL || e->obj != V_NULL) return;
+    e->name = retain(v_of(name));
+    e->obj = retain(o);
+}
+
 Value ou_getattr(VM *vm, Value o, Str *name) {
     Type *t = ou_type_of(vm, o);
-    return t->slots.getattr(vm, o, name);
+    Value v = t->slots.getattr(vm, o, name);
+    if (v == V_NULL && ou_exc_matches(vm, E_ATTRIBUTE)) note_attribute(vm, o, name);
+    return v;
 }
 
 Value ou_getattr_opt(VM *vm, Value o, Str *name, bool *missing) {

@@ -18,7 +18,7 @@ extern const GetSetDef ou_exc_group_getset[];
 Value ou_exc_group_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames);
 Value ou_exc_group_str(VM *vm, Value self);
 /* suggest.c: the near miss for NameError, AttributeError or ImportError; str, or V_NONE; never raises. */
-Value ou_suggest(VM *vm, Value exc);
+Value ou_suggest(VM *vm, Value exc, bool frames); /* frames false: as if there were no traceback */
 /* A module that a NameError's name stands for in the library: "Did you forget to import 'x'?". */
 bool ou_suggest_is_module(VM *vm, Str *name);
 

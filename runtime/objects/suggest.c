@@ -157,13 +157,42 @@ static bool class_has(VM *vm, Value cls, Str *name)
     return has;
 }
 
-static Value suggest_name(VM *vm, Value exc, Str *wrong)
+/* What `self` is in the innermost frame, when the traceback entry has kept it; borrowed, V_NULL: not known. */
+static Value raiser_self(Value exc)
 {
-    Function *f = raiser(exc);
+    Value v = as_exc(exc)->traceback;
+    Traceback *t = NULL;
+    for (; v != V_NONE && v != V_NULL; v = t->next)
+        t = (Traceback *)v_obj(v);
+    if (!t || !t->locals || t->nlocals == 0)
+        return V_NULL;
+    Code *c = as_function(t->func)->code;
+    if (c->nargs == 0 || !ou_str_eq_c(as_str(c->varnames->items[0]), "self"))
+        return V_NULL;
+    v = t->locals[0];
+    if (is_exact(v, T_CELL))
+        v = ((Cell *)v_obj(v))->v;
+    return v == V_UNBOUND ? V_NULL : v;
+}
+
+static bool instance_has(VM *vm, Value self, Str *name)
+{
+    bool missing;
+    retain(self);
+    Value v = ou_getattr_opt(vm, self, name, &missing);
+    release(vm, self);
+    xrelease(vm, v);
+    ou_exc_clear(vm);
+    return v != V_NULL;
+}
+
+static Value suggest_name(VM *vm, Value exc, Str *wrong, bool frames)
+{
+    Function *f = frames ? raiser(exc) : NULL;
     if (!f)
         return V_NONE;
-    Value cls = class_of_method(vm, f);
-    if (cls != V_NULL && class_has(vm, cls, wrong))
+    Value self = raiser_self(exc), cls = self == V_NULL ? class_of_method(vm, f) : V_NULL;
+    if (self != V_NULL ? instance_has(vm, self, wrong) : cls != V_NULL && class_has(vm, cls, wrong))
         return ou_str_format(vm, "self.%U", v_of(wrong));
     Value list = ou_list_new(vm, 64), best = V_NONE;
     if (list == V_NULL)
@@ -203,19 +232,19 @@ static Value suggest_from_dir(VM *vm, Value o, Str *wrong, bool hide)
     return best;
 }
 
-static Value suggest(VM *vm, Value exc)
+static Value suggest(VM *vm, Value exc, bool frames)
 {
     if (ou_is_a(vm, exc, E_NAME)) {
         Value name = ((ExcName *)v_obj(exc))->name;
-        return name != V_NULL && is_str(name) ? suggest_name(vm, exc, as_str(name)) : V_NONE;
+        return name != V_NULL && is_str(name) ? suggest_name(vm, exc, as_str(name), frames) : V_NONE;
     }
     if (ou_is_a(vm, exc, E_ATTRIBUTE)) {
         ExcAttr *e = (ExcAttr *)v_obj(exc);
         if (e->name == V_NULL || e->obj == V_NULL || !is_str(e->name))
             return V_NONE;
-        Function *f = raiser(exc);
-        Value cls = f ? class_of_method(vm, f) : V_NULL;
-        bool own = cls != V_NULL && ou_is_subtype(ou_type_of(vm, e->obj), (Type *)v_obj(cls));
+        Function *f = frames ? raiser(exc) : NULL;
+        Value self = f ? raiser_self(exc) : V_NULL, cls = f && self == V_NULL ? class_of_method(vm, f) : V_NULL;
+        bool own = self != V_NULL ? self == e->obj : cls != V_NULL && ou_is_subtype(ou_type_of(vm, e->obj), (Type *)v_obj(cls));
         return suggest_from_dir(vm, e->obj, as_str(e->name), as_str(e->name)->data[0] != '_' && !own);
     }
     if (ou_is_a(vm, exc, E_IMPORT)) {
@@ -228,9 +257,9 @@ static Value suggest(VM *vm, Value exc)
     return V_NONE;
 }
 
-Value ou_suggest(VM *vm, Value exc)
+Value ou_suggest(VM *vm, Value exc, bool frames)
 {
-    Value s = suggest(vm, exc);
+    Value s = suggest(vm, exc, frames);
     if (vm->exc != V_NULL)
         ou_exc_clear(vm);
     if (s == V_NULL || !(s == V_NONE || is_str(s))) {

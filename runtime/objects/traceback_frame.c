@@ -8,6 +8,7 @@
 #include <utf8proc.h>
 
 #include "grammar/parse.h"
+#include "runtime/base/utf8.h"
 #include "runtime/objects/containers.h"
 #include "runtime/objects/func.h"
 #include "runtime/objects/import.h"
@@ -38,6 +39,30 @@ bool ou_source_remember(VM *vm, Value filename, const char *src, size_t n, bool 
     return ok;
 }
 
+/* A source that is no UTF-8 has declared itself Latin-1. */
+static void as_utf8(VM *vm, SourceFile *f)
+{
+    size_t high = 0, at;
+    if (ou_utf8_check(f->p, f->n, NULL, &at))
+        return;
+    for (size_t i = 0; i < f->n; i++)
+        high += (unsigned char)f->p[i] >= 0x80;
+    char *q = ou_alloc(&vm->heap, f->n + high), *o = q;
+    if (!q)
+        return;
+    for (size_t i = 0; i < f->n; i++) {
+        unsigned char c = (unsigned char)f->p[i];
+        if (c >= 0x80) {
+            *o++ = (char)(0xC0 | c >> 6);
+            c = (unsigned char)(0x80 | (c & 0x3F));
+        }
+        *o++ = (char)c;
+    }
+    ou_free(&vm->heap, (char *)(uintptr_t)f->p, f->cap);
+    f->p = q;
+    f->n = f->cap = (size_t)(o - q);
+}
+
 static bool load_file(VM *vm, const char *path, SourceFile *f)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -57,6 +82,8 @@ static bool load_file(VM *vm, const char *path, SourceFile *f)
     f->p = p;
     f->n = n;
     f->cap = p ? (size_t)st.st_size : 0;
+    if (p)
+        as_utf8(vm, f);
     return p != NULL;
 }
 

@@ -87,7 +87,7 @@ static void put_suggestion(TbPrinter *t, Value exc)
     bool is_name = ou_is_a(vm, exc, E_NAME);
     if (!is_name && !ou_is_a(vm, exc, E_ATTRIBUTE) && !ou_is_a(vm, exc, E_IMPORT))
         return;
-    Value s = ou_suggest(vm, exc);
+    Value s = ou_suggest(vm, exc, true);
     bool found = s != V_NONE;
     if (found) {
         ou_tb_puts(t, ". Did you mean: '");
