@@ -48,10 +48,8 @@ static void leave_frame(VM *vm, Value *R, const Code *c, Value exc)
         return;
     }
     for (unsigned k = 0; k < n; k++) {
-        bool owned = k < c->nlocals || k >= 256;
-        kept[k] = owned ? R[k] : V_NONE;
-        if (owned)
-            R[k] = V_NONE;
+        kept[k] = R[k];
+        R[k] = V_NONE;
     }
     tb->locals = kept;
     tb->nlocals = n;
