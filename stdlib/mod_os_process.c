@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/objects/bytes.h"
+#include "runtime/objects/import.h"
 #include "stdlib/os_impl.h"
 #include "vm/call.h"
 
@@ -27,6 +28,8 @@ static Value os_fork(VM *vm, const Value *args, int n)
     if (!processes(vm))
         return V_NULL;
     pid_t pid = fork();
+    if (pid == 0)
+        ou_import_forked(vm);
     return pid < 0 ? ou_raise_errno(vm, errno, V_NULL) : v_smallint(pid);
 }
 

@@ -27,6 +27,7 @@ const char *ou_frozen_source(const char *name, size_t n, size_t *len);
  * What cannot be found or run is an ImportError without a traceback. */
 Value ou_import_main(VM *vm, const char *dotted, Value folder, Dict *ns, Value *filename);
 bool ou_import_adopt(VM *vm, const char *dotted); /* gives a module made at boot its __spec__ */
+void ou_import_forked(VM *vm);   /* in a child process: the other threads, and what they were importing, are gone */
 bool ou_import_boot(VM *vm);  /* sys.modules and the path from OUROPATH; before the first import */
 
 /* What __spec__ is. `initializing` while the module's body runs: an attribute missing then is probably a circular import. */

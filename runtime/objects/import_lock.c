@@ -29,6 +29,17 @@ void ou_import_end(VM *vm, const ImportRun *run)
     }
 }
 
+void ou_import_forked(VM *vm)
+{
+    for (ImportRun **p = &vm->imports; *p;) {
+        if ((*p)->thread == vm->thread)
+            p = &(*p)->next;
+        else
+            *p = (*p)->next;
+    }
+    vm->import_waits = NULL;
+}
+
 /* The other thread that imports `name`, or NULL. What this thread imports itself does not count: a circular import. */
 static ThreadState *other_owner(VM *vm, const Str *name)
 {

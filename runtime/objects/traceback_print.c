@@ -171,11 +171,10 @@ static void put_syntax_text(TbPrinter *t, ExcSyntax *e)
     } else {
         end = rlen + 1;
     }
-    if (len && offset > len) {
-        offset = len + 1;
-        if (end < offset)
-            end = offset;
-    }
+    if (offset > rlen + 1)
+        offset = rlen + 1;
+    if (rlen && end > rlen + 1)
+        end = rlen + 1;
     if (offset >= end || end < 0)
         end = offset + 1;
     int64_t col = offset - 1 - spaces, end_col = end - 1 - spaces;
