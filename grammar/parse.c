@@ -117,7 +117,7 @@ static void resolve(Parser *p, Tok *t, int before) {
         return;
     case TK_DEDENT:
         p->indents--;
-        /* fall through */
+        __attribute__((fallthrough));
     case TK_NEWLINE: p->line_begin = p->stmt_begin = true; return;
     case TK_NAME:
         if (p->stmt_begin) {

@@ -22,7 +22,7 @@ RULES = {
     API: ({BASE, GRAMMAR, OBJECTS, VM, LOOP, STDLIB}, set()),
     "runtime/cli": (set(), PUBLIC),
     "examples": (set(), PUBLIC),
-    "tests/embed": (set(), PUBLIC),
+    "tests/embed": (set(), PUBLIC | {"tests/unit/check.h"}),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 GENERATED = {"ou_config.h", "grammar.h", "lexer_gen.h"}

@@ -9,8 +9,8 @@ A suite is a folder of tests/. A test is NAME.script with one or more of
     NAME.in    standard input                     NAME.args  arguments, one shell-like line
 A script with none of the first four is a helper module, not a test. check_*.py in a suite is a driver: it gets the
 interpreter's command line as arguments and passes with status 0, or counts in a last line like ours.
-Two more suites are not folders of scripts: `unit` (the programs tests/unit/test_* of the build folder) and `checks`
-(scripts/check_*.py: include order, symbols, headers). A suite's file SKIP lists what is left out, and why.
+Three more suites are not folders of scripts: `unit` and `embed` (the programs tests/unit/test_* and tests/embed/* of the
+build folder) and `checks` (scripts/check_*.py: include order, symbols, headers). A suite's file SKIP lists what is left out, and why.
 
 With --command an interpreter other than build/release/ouro runs the scripts, CPython for one.
 """
@@ -223,10 +223,12 @@ def discover(given):
                 skipped.append((suite, path.stem, skip[path.stem]))
             else:
                 tests.append(ProgramTest(suite, path.stem, [sys.executable, str(path)] + given.command, given))
-    if not given.foreign and wanted("unit"):
-        for path in sorted((given.build / "tests/unit").glob("test_*")):
+    for suite, pattern in (("unit", "test_*"), ("embed", "*")):
+        if given.foreign or not wanted(suite):
+            continue
+        for path in sorted((given.build / "tests" / suite).glob(pattern)):
             if path.is_file() and os.access(path, os.X_OK):
-                tests.append(ProgramTest("unit", path.name, [str(path)], given))
+                tests.append(ProgramTest(suite, path.name, [str(path)], given))
     if not given.foreign and wanted("checks"):
         for path in sorted((ROOT / "scripts").glob("check_*.py")):
             tests.append(ProgramTest("checks", path.stem, [sys.executable, str(path), str(given.build)], given))

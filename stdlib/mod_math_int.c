@@ -19,9 +19,12 @@ static Value gcd2(VM *vm, Value a, Value b) /* ints */
     int64_t x, y;
     if (int_i64(a, &x) && int_i64(b, &y)) return ou_int_u64(vm, gcd64(magnitude(x), magnitude(y)));
     IntView va, vb;
+    const mp_int *p = ou_int_view(&va, a), *q = ou_int_view(&vb, b);
+    uint64_t size = (uint64_t)(p->used > q->used ? p->used : q->used);
+    if (!ou_int_charge(vm, size * MP_DIGIT_BIT, size)) return V_NULL; /* goes bit by bit */
     mp_int r;
     mp_err e = mp_init(&r);
-    if (e == MP_OKAY) e = mp_gcd(ou_int_view(&va, a), ou_int_view(&vb, b), &r);
+    if (e == MP_OKAY) e = mp_gcd(p, q, &r);
     return ou_int_take(vm, &r, e);
 }
 
@@ -75,10 +78,13 @@ Value ou_math_isqrt(VM *vm, const Value *args, int n)
         r = ou_int(vm, s);
     } else {
         IntView w;
+        const mp_int *p = ou_int_view(&w, v);
         mp_int m;
-        mp_err e = mp_init(&m);
-        if (e == MP_OKAY) e = mp_sqrt(ou_int_view(&w, v), &m);
-        r = ou_int_take(vm, &m, e);
+        mp_err e = MP_OKAY;
+        if (ou_int_charge(vm, (uint64_t)p->used * 16, (uint64_t)p->used)) {
+            if ((e = mp_init(&m)) == MP_OKAY) e = mp_sqrt(p, &m);
+            r = ou_int_take(vm, &m, e);
+        }
     }
     release(vm, v);
     return r;
@@ -87,6 +93,7 @@ Value ou_math_isqrt(VM *vm, const Value *args, int n)
 /* lo * (lo + 1) * ... * hi by halves, so that the factors stay of similar size. */
 static Value product(VM *vm, int64_t lo, int64_t hi)
 {
+    if (!ou_charge(vm, 1)) return V_NULL;
     if (hi - lo < 8) {
         Value acc = ou_int(vm, lo);
         for (int64_t i = lo + 1; acc != V_NULL && i <= hi; i++) {
@@ -105,6 +112,12 @@ static Value product(VM *vm, int64_t lo, int64_t hi)
     return r;
 }
 
+static bool room_for(VM *vm, uint64_t factors, uint64_t bits)
+{
+    uint64_t total;
+    return ou_int_room(vm, __builtin_mul_overflow(factors, bits, &total) ? UINT64_MAX : total);
+}
+
 Value ou_math_factorial(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -118,7 +131,7 @@ Value ou_math_factorial(VM *vm, const Value *args, int n)
     release(vm, v);
     if (sign < 0) return ou_raise(vm, E_VALUE, "factorial() not defined for negative values");
     if (!fits) return ou_raise(vm, E_OVERFLOW, "factorial() argument should not exceed %ld", INT64_MAX);
-    if (k > 1 && !ou_int_room(vm, (uint64_t)k / 2 * (uint64_t)(63 - __builtin_clzll((uint64_t)k)))) return V_NULL;
+    if (k > 1 && !room_for(vm, (uint64_t)k / 2, (uint64_t)(63 - __builtin_clzll((uint64_t)k)))) return V_NULL;
     return k < 2 ? v_smallint(1) : product(vm, 1, k);
 }
 
@@ -145,6 +158,10 @@ static Value falling(VM *vm, Value n, int64_t k, bool choose)
     if (!choose && int_i64(n, &small) && k > 0) return product(vm, small - k + 1, small);
     Value acc = v_smallint(1);
     for (int64_t i = 0; acc != V_NULL && i < k; i++) {
+        if (!ou_charge(vm, 1)) {
+            release(vm, acc);
+            return V_NULL;
+        }
         Value step = v_smallint(i), f = ou_int_op(vm, BIN_SUB, n, step);
         Value next = f == V_NULL ? V_NULL : ou_int_op(vm, BIN_MUL, acc, f);
         xrelease(vm, f);
@@ -167,7 +184,7 @@ Value ou_math_perm(VM *vm, const Value *args, int n)
     if (!n_and_k(vm, args, nk)) return V_NULL;
     if (ou_int_compare(vm, nk[0], nk[1]) < 0) r = v_smallint(0);
     else if (!int_i64(nk[1], &k)) r = ou_raise(vm, E_OVERFLOW, "k must not exceed %ld", INT64_MAX);
-    else if (!ou_int_room(vm, (uint64_t)ou_int_bit_length(vm, nk[0]) / 2 * (uint64_t)k)) r = V_NULL;
+    else if (!room_for(vm, (uint64_t)ou_int_bit_length(vm, nk[0]) / 2, (uint64_t)k)) r = V_NULL;
     else r = k ? falling(vm, nk[0], k, false) : v_smallint(1);
     release(vm, nk[0]), release(vm, nk[1]);
     return r;

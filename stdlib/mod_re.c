@@ -11,7 +11,7 @@
 #include "stdlib/stdlib.h"
 #include "vm/call.h"
 
-enum { CACHE_MAX = 512, MATCH_LIMIT = 100000000 /* some seconds */, HEAP_LIMIT_KIB = 512 * 1024 };
+enum { CACHE_MAX = 512, MATCH_LIMIT = 100000000 /* some seconds */, FIRST_TRY = 20000, HEAP_LIMIT_KIB = 512 * 1024 };
 
 typedef struct ReState {
     Value keep;   /* list: the cache, the error class, the types */
@@ -144,7 +144,16 @@ static int run(VM *vm, Pattern *re, const Subject *s, uint32_t options)
 {
     if (s->at > s->n)
         return 0;
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)s->p, s->n, s->at, options | PCRE2_NO_UTF_CHECK, re->data, re->limits);
+    uint32_t limit = vm->budget.on ? FIRST_TRY : MATCH_LIMIT;
+    int rc;
+    for (;; limit = limit > MATCH_LIMIT / 4 ? MATCH_LIMIT : limit * 4) {
+        pcre2_set_match_limit(re->limits, limit);
+        rc = pcre2_match(re->code, (PCRE2_SPTR)s->p, s->n, s->at, options | PCRE2_NO_UTF_CHECK, re->data, re->limits);
+        if (rc != PCRE2_ERROR_MATCHLIMIT || limit == MATCH_LIMIT)
+            break;
+        if (!ou_charge(vm, limit / 16)) /* what it takes cannot be known before: try, pay, try longer */
+            return -1;
+    }
     if (rc > 0)
         return 1;
     switch (rc) {
@@ -704,7 +713,6 @@ static Value pattern_new(VM *vm, Value pattern, uint32_t flags)
         pcre2_set_parens_nest_limit(cc, 1000);
         re->code = pcre2_compile((PCRE2_SPTR)t.out.p, t.out.n, options, &code, &at, cc);
         if (re->code && (re->limits = pcre2_match_context_create(gc)) != NULL) {
-            pcre2_set_match_limit(re->limits, MATCH_LIMIT);
             pcre2_set_depth_limit(re->limits, MATCH_LIMIT);
             pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
             re->data = pcre2_match_data_create_from_pattern(re->code, gc);

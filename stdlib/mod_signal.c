@@ -166,6 +166,7 @@ void ou_signals_fini(VM *vm)
     for (int sig = 1; sig < SIGNALS; sig++)
         set_owned(vm, &s->handlers[sig], V_NONE);
     s->wakeup_fd = 0;
+    vm->on_signals = NULL;
 }
 
 /* ---- functions ---- */
@@ -282,7 +283,7 @@ static Value pause_(VM *vm, const Value *args, int n)
     (void)args;
     (void)n;
     ou_blocking_begin(vm);
-    if (!vm->attention)
+    if (!ou_wanted(vm))
         pause();
     ou_blocking_end(vm);
     return after_signal(vm);

@@ -206,6 +206,8 @@ static Value sys_setrecursionlimit(VM *vm, const Value *args, int n)
         return ou_raise(vm, E_VALUE, "recursion limit must be greater or equal than 1");
     if (limit > INT32_MAX)
         return ou_raise(vm, E_OVERFLOW, "Python int too large to convert to C int");
+    if (vm->budget.depth_max && limit > vm->budget.depth_max)
+        return ou_raise(vm, E_VALUE, "recursion limit must not exceed %u, the host's limit", vm->budget.depth_max);
     vm->recursion_limit = (uint32_t)limit;
     ou_stack_limit_reset(vm); /* the next call counts the frames */
     return V_NONE;

@@ -169,6 +169,8 @@ static Value time_clock_settime_ns(VM *vm, const Value *args, int n)
     return set_clock(vm, args[0], &(struct timespec){(time_t)whole, (long)(ns - whole * 1000000000)});
 }
 
+enum { NAP_NANOS = 100 * 1000 * 1000 };
+
 static Value time_sleep(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -179,19 +181,21 @@ static Value time_sleep(VM *vm, const Value *args, int n)
         return ou_raise(vm, E_VALUE, "sleep length must be non-negative");
     if (seconds >= 9223372036.0)
         return ou_raise(vm, E_OVERFLOW, "timestamp out of range for platform time_t");
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = (int64_t)ceil(seconds * 1e9) + until.tv_nsec;
-    until.tv_sec += (time_t)(ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t at = now.tv_sec * INT64_C(1000000000) + now.tv_nsec, end = at + (int64_t)ceil(seconds * 1e9);
     int err;
     do {
         ou_blocking_begin(vm);
-        err = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+        do { /* in naps: ouro_interrupt on another thread sends no signal */
+            at = end - at > NAP_NANOS ? at + NAP_NANOS : end;
+            struct timespec until = {.tv_sec = (time_t)(at / 1000000000), .tv_nsec = (long)(at % 1000000000)};
+            err = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+        } while (!err && at < end && !(vm->attention & ATT_INTERRUPT));
         ou_blocking_end(vm);
         if (!ou_safepoint(vm))
             return V_NULL;
-    } while (err == EINTR);
+    } while (err == EINTR || (!err && at < end));
     return err ? ou_raise_errno(vm, err, V_NULL) : V_NONE;
 }
 

@@ -109,6 +109,10 @@ typedef struct Record {
 void *ou_module_record(VM *vm, NativeModuleId id, size_t size)
 {
     if (!vm->module_state[id]) {
+        if (vm->library_gone) {
+            ou_raise(vm, E_IMPORT, "the interpreter is shutting down");
+            return NULL;
+        }
         Record *r = ou_alloc0(&vm->heap, sizeof(Record) + size);
         if (!r) {
             ou_raise_memory(vm);

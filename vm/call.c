@@ -24,6 +24,8 @@ bool ou_stack_check(VM *vm, Value *need)
 {
     if (vm->attention && !ou_safepoint(vm))
         return false;
+    if (!vm->attention && !vm->stack_limit)
+        vm->stack_limit = vm->stack_limit_real;
     if (need <= vm->stack_limit_real)
         return true;
     uint32_t depth = count_frames(vm, vm->recursion_limit);
@@ -110,10 +112,10 @@ static Value plain_init(VM *vm, Value cls)
     return c->flags & CO_HEAP_FRAME || !c->returns_none ? V_NULL : init;
 }
 
-Value ou_ctor_instance(VM *vm, Value cls, unsigned n, Value *init)
+Value ou_ctor_instance(VM *vm, Value cls, unsigned n, Value *base, Value *init)
 {
     Value f = plain_init(vm, cls);
-    if (f == V_NULL || as_function(f)->code->callkey != n + 2)
+    if (f == V_NULL || as_function(f)->code->callkey != n + 2 || base + as_function(f)->code->nregs > vm->stack_limit)
         return V_NULL;
     *init = f;
     void *o = ou_new(vm, (Type *)v_obj(cls), 0);

@@ -1396,7 +1396,7 @@ slow_unpack:
             goto slow_call;
         SAVE();
         Value init;
-        Value inst = ou_ctor_instance(vm, cls, C, &init);
+        Value inst = ou_ctor_instance(vm, cls, C, R + A + 3, &init);
         if (UNLIKELY(inst == V_NULL)) {
             if (vm->exc != V_NULL) {
                 for (unsigned k = 0; k < C; k++)
@@ -1408,10 +1408,6 @@ slow_unpack:
         }
         Code *c = as_function(init)->code;
         Value *nR = R + A + 3;
-        if (UNLIKELY(nR + c->nregs > vm->stack_limit)) {
-            release(vm, inst);
-            goto slow_call;
-        }
         for (unsigned k = C; k-- > 0;)
             nR[k + 1] = R[A + 2 + k];
         R[A] = inst;

@@ -88,8 +88,8 @@ int ou_call_slow(VM *vm, Value *R, const Ins *pc, unsigned a, unsigned n, Tuple 
 int ou_callm_slow(VM *vm, Value *R, const Ins *pc, unsigned a, unsigned n, Tuple *kwnames, Value **nR);
 int ou_call_rare(VM *vm, Value *R, const Ins *pc, Value **nR); /* CALLKW, CALLMKW, CALLEX */
 /* For CALL_I: a new instance of cls if its construction is "allocate, then plain script __init__ of n arguments that returns
- * None"; V_NULL without exception: it is not. *init is borrowed. */
-Value ou_ctor_instance(VM *vm, Value cls, unsigned n, Value *init);
+ * None" and the stack has room for its frame at base; V_NULL without exception: it is not. *init is borrowed. */
+Value ou_ctor_instance(VM *vm, Value cls, unsigned n, Value *base, Value *init);
 bool ou_do_raise(VM *vm, Value *R, Ins i); /* true: what was being handled is raised again, its traceback stays */
 void ou_exc_here(VM *vm, Value *R, const Ins *pc); /* adds the traceback entry of the running instruction to vm->exc */
 

@@ -137,10 +137,16 @@ bool ou_safepoint(VM *vm)
 {
     uint32_t why = __atomic_exchange_n(&vm->attention, 0, __ATOMIC_RELAXED);
     vm->stack_limit = vm->stack_limit_real;
+    if ((why & ATT_BUDGET) && vm->budget.on) /* for as long as the call from the host lasts, in whatever runs below, too */
+        ou_attention(vm, ATT_BUDGET);
     if (why & ATT_GC)
         ou_gc_maybe(vm);
-    if ((why & ~(uint32_t)ATT_GC) && vm->on_attention)
-        return vm->on_attention(vm, why);
+    if ((why & ATT_INTERRUPT) && vm->thread == &vm->main_thread)
+        vm->budget.interrupted = true;
+    if ((why & ~(uint32_t)(ATT_GC | ATT_BUDGET)) && vm->on_attention && !vm->on_attention(vm, why))
+        return false;
+    if ((why & ATT_BUDGET) && !ou_budget_step(vm))
+        return false;
     if (vm->thread->async_exc != V_NULL) {
         Value e = vm->thread->async_exc;
         vm->thread->async_exc = V_NULL;

@@ -459,7 +459,7 @@ static void load_body(In *in, Code *k)
         return;
     k->code = room(in, sizeof(Ins) * head[1]);
     k->locs = room(in, sizeof(CodeLoc) * head[1]);
-    k->ncode = k->code && k->locs ? head[1] : 0;
+    k->ncode = head[1]; /* the size of both, whether they are there or not */
     k->handlers = room(in, sizeof(CodeHandler) * head[2]);
     k->nhandlers = k->handlers ? head[2] : 0;
     k->live = room(in, sizeof(CodeLive) * head[3]);

@@ -34,6 +34,11 @@ void ou_api_fini(VM *vm);
 Value ou_api_get(VM *vm, ouro_val v);                     /* borrowed; V_NULL: stale */
 ouro_rc ou_api_give(VM *vm, Value v, ouro_val *out);      /* takes v over (V_NULL: OURO_EXC); out may be NULL */
 ouro_rc ou_api_rc(VM *vm, bool ok);
+/* What can run script code stands between enter and leave: the limit of steps is one call's. leave passes rc on, or answers
+ * OURO_LIMIT; the quiet one is for functions without an rc. */
+void ou_api_enter(VM *vm);
+ouro_rc ou_api_leave(VM *vm, ouro_rc rc);
+void ou_api_leave_quiet(VM *vm);
 TypeId ou_api_type(const char *name);                     /* T_COUNT: unknown */
 void ou_api_loop_close(VM *vm);                           /* cancels what the host's loop still holds, closes it */
 Value ou_main_dict(VM *vm);                               /* __main__.__dict__, borrowed; V_NULL raised */

@@ -11,9 +11,7 @@ static Loop *host_loop(VM *vm)
     Value f = ou_import_attr(vm, "asyncio.events", "new_event_loop");
     Value l = f == V_NULL ? V_NULL : ou_call0(vm, f);
     xrelease(vm, f);
-    if (l == V_NULL)
-        return NULL;
-    vm->main_loop = as_loop(l);
+    vm->main_loop = ou_loop_check(vm, l);
     return vm->main_loop;
 }
 
@@ -39,17 +37,17 @@ ouro_rc ouro_spawn(ouro_vm *vm, ouro_val coro, const char *name, ouro_val *task)
     Value c = ou_api_get(vm, coro);
     if (c == V_NULL)
         return OURO_MISUSE;
+    ou_api_enter(vm);
     Loop *l = host_loop(vm);
-    if (!l)
-        return OURO_EXC;
-    if (!ou_is_coroutine_like(vm, c)) {
+    Value n = V_NULL, t = V_NULL;
+    if (l && !ou_is_coroutine_like(vm, c))
         ou_raise(vm, E_TYPE, "a coroutine was expected, got %R", c);
-        return OURO_EXC;
-    }
-    Value n = name ? ou_str_c(vm, name) : V_NONE;
-    Value t = n == V_NULL ? V_NULL : ou_task_new(vm, l, c, n, V_NULL, false);
+    else if (l)
+        n = name ? ou_str_c(vm, name) : V_NONE;
+    if (n != V_NULL)
+        t = ou_task_new(vm, l, c, n, V_NULL, false);
     xrelease(vm, n);
-    return ou_api_give(vm, t, task);
+    return ou_api_leave(vm, ou_api_give(vm, t, task));
 }
 
 ouro_rc ouro_loop_run(ouro_vm *vm, ouro_val awaitable, ouro_val *out)
@@ -57,23 +55,23 @@ ouro_rc ouro_loop_run(ouro_vm *vm, ouro_val awaitable, ouro_val *out)
     Value a = ou_api_get(vm, awaitable);
     if (a == V_NULL)
         return OURO_MISUSE;
+    ou_api_enter(vm);
     Loop *l = host_loop(vm);
-    if (!l)
-        return OURO_EXC;
-    return ou_api_give(vm, ou_call_method_c(vm, v_of(l), "run_until_complete", &a, 1), out);
+    return ou_api_leave(vm, ou_api_give(vm, l ? ou_call_method_c(vm, v_of(l), "run_until_complete", &a, 1) : V_NULL, out));
 }
 
 static uint32_t ready_count(const Loop *l) { return l->tail_at - l->head; }
 
 ouro_rc ouro_loop_poll(ouro_vm *vm, int64_t budget_nanos, ouro_loop_info *info)
 {
+    ou_api_enter(vm);
     Loop *l = host_loop(vm);
-    if (!l)
-        return OURO_EXC;
-    if (vm->thread->running_loop) {
+    if (l && vm->thread->running_loop) {
         ou_raise(vm, E_RUNTIME, "ouro_loop_poll called while a loop is running");
-        return OURO_EXC;
+        l = NULL;
     }
+    if (!l)
+        return ou_api_leave(vm, OURO_EXC);
     Loop *old = enter(vm, l);
     double end = ou_loop_time(vm, l) + (double)budget_nanos * 1e-9;
     bool ok;
@@ -97,7 +95,7 @@ ouro_rc ouro_loop_poll(ouro_vm *vm, int64_t budget_nanos, ouro_loop_info *info)
             info->next_nanos = dt > 0 ? (int64_t)(dt * 1e9) : 0;
         }
     }
-    return ok ? OURO_OK : ou_api_rc(vm, false);
+    return ou_api_leave(vm, ou_api_rc(vm, ok));
 }
 
 ouro_rc ouro_result(ouro_vm *vm, ouro_val fut, bool *done, ouro_val *out)
@@ -106,7 +104,8 @@ ouro_rc ouro_result(ouro_vm *vm, ouro_val fut, bool *done, ouro_val *out)
     if (f == V_NULL || !ou_is_future(vm, f))
         return OURO_MISUSE;
     *done = future_done(as_future(f));
-    return *done ? ou_api_give(vm, ou_future_result(vm, as_future(f)), out) : OURO_OK;
+    ou_api_enter(vm);
+    return ou_api_leave(vm, *done ? ou_api_give(vm, ou_future_result(vm, as_future(f)), out) : OURO_OK);
 }
 
 void ou_api_loop_close(VM *vm)

@@ -28,8 +28,11 @@ Value ou_main_dict(VM *vm)
     return v_of(((Module *)v_obj(m))->dict);
 }
 
-static ouro_rc give_main(VM *vm, ouro_val *out)
+static ouro_rc give_main(VM *vm, Value ran, ouro_val *out) /* takes what running the code returned */
 {
+    if (ran == V_NULL)
+        return ou_api_rc(vm, false);
+    release(vm, ran);
     Value m = ou_dict_get_c(vm, vm->modules, "__main__");
     return ou_api_give(vm, m == V_NULL ? V_NONE : retain(m), out);
 }
@@ -53,23 +56,22 @@ static Value run_code(VM *vm, const char *src, size_t n, const char *name, const
 
 ouro_rc ouro_run(ouro_vm *vm, const char *src, size_t n, const char *name, ouro_val *out)
 {
-    Value v = run_code(vm, src, n, name, "exec", 0);
-    if (v == V_NULL)
-        return ou_api_rc(vm, false);
-    release(vm, v);
-    return give_main(vm, out);
+    ou_api_enter(vm);
+    return ou_api_leave(vm, give_main(vm, run_code(vm, src, n, name, "exec", 0), out));
 }
 
 ouro_rc ouro_run_interactive(ouro_vm *vm, const char *src, size_t n, const char *name)
 {
+    ou_api_enter(vm);
     Value v = run_code(vm, src, n, name, "single", 0);
     xrelease(vm, v);
-    return ou_api_rc(vm, v != V_NULL);
+    return ou_api_leave(vm, ou_api_rc(vm, v != V_NULL));
 }
 
 ouro_rc ouro_eval(ouro_vm *vm, const char *src, size_t n, const char *name, ouro_val *out)
 {
-    return ou_api_give(vm, run_code(vm, src, n, name, "eval", 0), out);
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_give(vm, run_code(vm, src, n, name, "eval", 0), out));
 }
 
 bool ouro_is_complete(ouro_vm *vm, const char *src, size_t n)
@@ -136,6 +138,7 @@ static bool absolute(const char *path, char *out, size_t size)
 /* Runs the code of `-m` or of a folder as __main__; without a folder, sys.argv[0] becomes its file. */
 static ouro_rc run_main_module(ouro_vm *vm, const char *dotted, Value folder, ouro_val *out)
 {
+    ou_api_enter(vm);
     Value ns = ou_main_dict(vm), file = V_NULL, v = V_NULL;
     Value code = ns == V_NULL ? V_NULL : ou_import_main(vm, dotted, folder, as_dict(ns), &file);
     if (code != V_NULL) {
@@ -147,10 +150,7 @@ static ouro_rc run_main_module(ouro_vm *vm, const char *dotted, Value folder, ou
         release(vm, code);
         release(vm, file);
     }
-    if (v == V_NULL)
-        return ou_api_rc(vm, false);
-    release(vm, v);
-    return give_main(vm, out);
+    return ou_api_leave(vm, give_main(vm, v, out));
 }
 
 static ouro_rc run_folder(ouro_vm *vm, const char *path, ouro_val *out)
@@ -203,6 +203,7 @@ ouro_rc ouro_run_file(ouro_vm *vm, const char *path, ouro_val *out)
     char full[8192]; /* __file__ is absolute, as Python's; sys.argv[0] is not */
     if (absolute(path, full, sizeof full))
         path = full;
+    ou_api_enter(vm);
     Value ns = add_script_path(vm, path) == OURO_OK ? ou_main_dict(vm) : V_NULL, file = V_NULL, v = V_NULL;
     if (ns != V_NULL) {
         file = ou_str_decode(vm, path, strlen(path), "utf-8", "surrogateescape");
@@ -211,15 +212,16 @@ ouro_rc ouro_run_file(ouro_vm *vm, const char *path, ouro_val *out)
         xrelease(vm, file);
     }
     ou_free(&vm->heap, src, cap);
-    if (v == V_NULL)
-        return ou_api_rc(vm, false);
-    release(vm, v);
-    return give_main(vm, out);
+    return ou_api_leave(vm, give_main(vm, v, out));
 }
 
 ouro_rc ouro_run_module(ouro_vm *vm, const char *dotted, ouro_val *out) { return run_main_module(vm, dotted, V_NONE, out); }
 
-ouro_rc ouro_import(ouro_vm *vm, const char *name, ouro_val *out) { return ou_api_give(vm, ou_import_module(vm, name), out); }
+ouro_rc ouro_import(ouro_vm *vm, const char *name, ouro_val *out)
+{
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_give(vm, ou_import_module(vm, name), out));
+}
 
 ouro_rc ouro_call(ouro_vm *vm, ouro_val fn, int argc, const ouro_val *argv, ouro_val *out)
 {
@@ -232,6 +234,7 @@ ouro_rc ouro_call(ouro_vm *vm, ouro_val fn, int argc, const ouro_val *argv, ouro
         return OURO_EXC;
     }
     bool ok = true;
+    ou_api_enter(vm);
     for (int k = 0; k < argc; k++) {
         in[k] = ou_api_get(vm, argv[k]);
         ok = ok && in[k] != V_NULL;
@@ -248,11 +251,12 @@ ouro_rc ouro_call(ouro_vm *vm, ouro_val fn, int argc, const ouro_val *argv, ouro
     }
     if (in != fixed)
         ou_free(&vm->heap, in, (size_t)argc * sizeof(Value));
-    return ok ? ou_api_give(vm, v, out) : OURO_MISUSE;
+    return ou_api_leave(vm, ok ? ou_api_give(vm, v, out) : OURO_MISUSE);
 }
 
 ouro_rc ouro_call_method(ouro_vm *vm, ouro_val self, const char *name, int argc, const ouro_val *argv, ouro_val *out)
 {
+    ou_api_enter(vm);
     ouro_scope s = ouro_scope_open(vm);
     ouro_val f, r = {0};
     ouro_rc rc = ouro_get_attr(vm, self, name, &f);
@@ -261,7 +265,7 @@ ouro_rc ouro_call_method(ouro_vm *vm, ouro_val self, const char *name, int argc,
     r = ouro_scope_escape(vm, s, r);
     if (out)
         *out = r;
-    return rc;
+    return ou_api_leave(vm, rc);
 }
 
 ouro_rc ouro_set_args(ouro_vm *vm, int argc, const char *const *argv)
@@ -342,6 +346,7 @@ int ouro_report(ouro_vm *vm)
 {
     if (vm->exc == V_NULL)
         return 0;
+    ou_api_enter(vm);
     Value exc = ou_exc_take(vm);
     int status = 1;
     Value out = ou_dict_get_str(vm, vm->sysdict, name_of(vm, N_stdout));
@@ -378,5 +383,6 @@ int ouro_report(ouro_vm *vm)
     }
     ou_exc_clear(vm);
     release(vm, exc);
+    ou_api_leave_quiet(vm);
     return status;
 }

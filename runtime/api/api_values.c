@@ -54,18 +54,18 @@ ouro_rc ouro_list(ouro_vm *vm, int n, const ouro_val *items, ouro_val *out)
 ouro_rc ouro_to_int(ouro_vm *vm, ouro_val v, int64_t *out)
 {
     ARG(x, v);
+    ou_api_enter(vm);
     Value i = ou_index(vm, x);
-    if (i == V_NULL)
-        return OURO_EXC;
-    bool ok = ou_int_i64(vm, i, out);
-    release(vm, i);
-    return ou_api_rc(vm, ok);
+    bool ok = i != V_NULL && ou_int_i64(vm, i, out);
+    xrelease(vm, i);
+    return ou_api_leave(vm, ou_api_rc(vm, ok));
 }
 
 ouro_rc ouro_to_float(ouro_vm *vm, ouro_val v, double *out)
 {
     ARG(x, v);
-    return ou_api_rc(vm, ou_to_double(vm, x, out));
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_rc(vm, ou_to_double(vm, x, out)));
 }
 
 ouro_rc ouro_to_str(ouro_vm *vm, ouro_val v, const char **utf8, size_t *n)
@@ -83,7 +83,8 @@ ouro_rc ouro_to_str(ouro_vm *vm, ouro_val v, const char **utf8, size_t *n)
 ouro_rc ouro_text(ouro_vm *vm, ouro_val v, ouro_val *out)
 {
     ARG(x, v);
-    return ou_api_give(vm, ou_str(vm, x), out);
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_give(vm, ou_str(vm, x), out));
 }
 
 bool ouro_truthy(ouro_vm *vm, ouro_val v)
@@ -91,7 +92,9 @@ bool ouro_truthy(ouro_vm *vm, ouro_val v)
     Value x = ou_api_get(vm, v);
     if (x == V_NULL)
         return false;
+    ou_api_enter(vm);
     int t = ou_truth(vm, x);
+    ou_api_leave_quiet(vm);
     if (t < 0)
         ou_exc_clear(vm);
     return t > 0;
@@ -130,21 +133,24 @@ bool ouro_is(ouro_vm *vm, ouro_val v, const char *type_name)
 ouro_rc ouro_get_attr(ouro_vm *vm, ouro_val v, const char *name, ouro_val *out)
 {
     ARG(x, v);
-    return ou_api_give(vm, ou_getattr_c(vm, x, name), out);
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_give(vm, ou_getattr_c(vm, x, name), out));
 }
 
 ouro_rc ouro_set_attr(ouro_vm *vm, ouro_val v, const char *name, ouro_val x)
 {
     ARG(o, v);
     ARG(y, x);
-    return ou_api_rc(vm, ou_setattr_c(vm, o, name, y));
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_rc(vm, ou_setattr_c(vm, o, name, y)));
 }
 
 ouro_rc ouro_get_item(ouro_vm *vm, ouro_val v, ouro_val key, ouro_val *out)
 {
     ARG(o, v);
     ARG(k, key);
-    return ou_api_give(vm, ou_getitem(vm, o, k), out);
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_give(vm, ou_getitem(vm, o, k), out));
 }
 
 ouro_rc ouro_set_item(ouro_vm *vm, ouro_val v, ouro_val key, ouro_val x)
@@ -152,23 +158,24 @@ ouro_rc ouro_set_item(ouro_vm *vm, ouro_val v, ouro_val key, ouro_val x)
     ARG(o, v);
     ARG(k, key);
     ARG(y, x);
-    return ou_api_rc(vm, ou_setitem(vm, o, k, y));
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_rc(vm, ou_setitem(vm, o, k, y)));
 }
 
 ouro_rc ouro_iter(ouro_vm *vm, ouro_val v, ouro_val *out)
 {
     ARG(o, v);
-    return ou_api_give(vm, ou_iter(vm, o), out);
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_give(vm, ou_iter(vm, o), out));
 }
 
 ouro_rc ouro_next(ouro_vm *vm, ouro_val it, ouro_val *out, bool *done)
 {
     ARG(o, it);
+    ou_api_enter(vm);
     Value v = ou_next(vm, o);
     *done = v == V_NULL && vm->exc == V_NULL;
-    if (*done)
-        return OURO_OK;
-    return ou_api_give(vm, v, out);
+    return ou_api_leave(vm, *done ? OURO_OK : ou_api_give(vm, v, out));
 }
 
 /* ---- errors ---- */
@@ -188,12 +195,13 @@ ouro_rc ouro_raise(ouro_vm *vm, const char *type_name, const char *fmt, ...)
 ouro_rc ouro_raise_val(ouro_vm *vm, ouro_val exc)
 {
     ARG(x, exc);
+    ou_api_enter(vm);
     Value e = ou_exc_normalize(vm, x);
     if (e != V_NULL) {
         ou_raise_value(vm, e);
         release(vm, e);
     }
-    return OURO_EXC;
+    return ou_api_leave(vm, OURO_EXC);
 }
 
 bool ouro_exc_pending(const ouro_vm *vm) { return vm->exc != V_NULL; }
@@ -212,5 +220,6 @@ ouro_rc ouro_exc_format(ouro_vm *vm, ouro_val exc, ouro_val *text)
     ARG(x, exc);
     if (!ou_is_a(vm, x, E_BASE_EXCEPTION))
         return OURO_MISUSE;
-    return ou_api_give(vm, ou_exc_format(vm, x, true), text);
+    ou_api_enter(vm);
+    return ou_api_leave(vm, ou_api_give(vm, ou_exc_format(vm, x, true), text));
 }

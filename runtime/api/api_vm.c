@@ -8,6 +8,8 @@
 
 #include "ou_config.h"
 
+enum { DEPTH_DEFAULT = 1000, CLOSE_BYTES = 4 << 20, CLOSE_STEPS = 1000000 };
+
 void ouro_config_init(ouro_config *cfg)
 {
     memset(cfg, 0, sizeof *cfg);
@@ -23,7 +25,8 @@ ouro_vm *ouro_open(const ouro_config *cfg)
         ouro_config_init(&dflt);
         cfg = &dflt;
     }
-    VM *vm = ou_vm_new(cfg->alloc, cfg->ud, cfg->caps);
+    VM *vm = ou_vm_open(&(VmSetup){.fn = cfg->alloc, .ud = cfg->ud, .caps = cfg->caps, .hash_seed = cfg->hash_seed,
+                                   .fail_at = cfg->fail_alloc, .fail_n = cfg->fail_count});
     if (!vm)
         return NULL;
     vm->write = cfg->write;
@@ -31,14 +34,47 @@ ouro_vm *ouro_open(const ouro_config *cfg)
     vm->optimize = (uint8_t)(cfg->optimize < 0 ? 0 : cfg->optimize > 2 ? 2 : cfg->optimize);
     vm->safe_path = cfg->safe_path;
     vm->dev_mode = cfg->dev_mode;
-    if (cfg->limits.max_depth)
-        vm->recursion_limit = cfg->limits.max_depth;
     if (!ou_threads_boot(vm) || !ou_api_boot(vm, cfg->ud)) {
         ou_vm_free(vm);
         return NULL;
     }
-    vm->heap.limit = cfg->limits.max_heap;
+    ouro_set_limits(vm, &cfg->limits);
     return vm;
+}
+
+void ouro_set_limits(ouro_vm *vm, const ouro_limits *limits)
+{
+    vm->heap.limit = limits->max_heap;
+    vm->budget.max = limits->max_steps;
+    vm->budget.depth_max = limits->max_depth;
+    vm->recursion_limit = limits->max_depth ? limits->max_depth : DEPTH_DEFAULT;
+    ou_stack_limit_reset(vm);
+}
+
+void ou_api_enter(VM *vm)
+{
+    if (vm->budget.nested++ == 0)
+        ou_budget_begin(vm);
+}
+
+ouro_rc ou_api_leave(VM *vm, ouro_rc rc)
+{
+    bool outermost = vm->budget.nested == 1;
+    if (vm->budget.spent && (outermost || rc == OURO_EXC)) { /* whatever the script made of the exception */
+        if (vm->exc == V_NULL)
+            ou_raise(vm, E_KEYBOARD_INTERRUPT, "step limit exceeded");
+        rc = OURO_LIMIT;
+    } else if (rc == OURO_EXC && vm->budget.interrupted && ou_exc_matches(vm, E_KEYBOARD_INTERRUPT)) {
+        rc = OURO_LIMIT;
+    }
+    ou_api_leave_quiet(vm);
+    return rc;
+}
+
+void ou_api_leave_quiet(VM *vm)
+{
+    if (--vm->budget.nested == 0)
+        ou_budget_end(vm);
 }
 
 /* threading._shutdown(): waits for the threads that are no daemons. */
@@ -55,7 +91,13 @@ uint64_t ouro_close(ouro_vm *vm)
 {
     if (!vm)
         return 0;
-    vm->heap.limit = 0;
+    vm->heap.fail_at = 0;
+    /* What runs at the end gets its share even when the limits are used up, and is limited all the same. */
+    if (vm->heap.limit)
+        vm->heap.limit = (vm->heap.used > vm->heap.limit ? vm->heap.used : vm->heap.limit) + CLOSE_BYTES;
+    if (vm->budget.max && vm->budget.max < CLOSE_STEPS)
+        vm->budget.max = CLOSE_STEPS;
+    ou_api_enter(vm);
     ou_exc_clear(vm);
     const char *check = getenv("OURO_LEAKCHECK"); /* 2: say what is left, by type */
     vm->verbose_leaks = check && check[0] == '2';
@@ -150,6 +192,7 @@ ouro_scope ouro_scope_open(ouro_vm *vm) { return (ouro_scope){api_of(vm)->n}; }
 void ouro_scope_close(ouro_vm *vm, ouro_scope sc)
 {
     ApiState *s = api_of(vm);
+    ou_api_enter(vm);
     while (s->n > sc.mark) {
         ApiSlot *p = &s->slots[--s->n];
         Value v = p->v;
@@ -158,6 +201,7 @@ void ouro_scope_close(ouro_vm *vm, ouro_scope sc)
         release(vm, v);
         s = api_of(vm);
     }
+    ou_api_leave_quiet(vm);
 }
 
 ouro_val ouro_scope_escape(ouro_vm *vm, ouro_scope sc, ouro_val v)
@@ -202,14 +246,18 @@ void ouro_pin_drop(ouro_vm *vm, ouro_pin *p)
     p->prev->next = p->next;
     Value v = p->v;
     ou_free(&vm->heap, p, sizeof *p);
+    ou_api_enter(vm);
     release(vm, v);
+    ou_api_leave_quiet(vm);
 }
 
 void ouro_get_stats(const ouro_vm *vm, ouro_stats *out)
 {
     out->heap = vm->heap.used;
     out->heap_peak = vm->heap.peak;
+    out->allocations = vm->heap.count;
     out->objects = vm->objects_alive;
+    out->steps = vm->budget.max - vm->budget.left;
 }
 
-void ouro_interrupt(ouro_vm *vm) { ou_attention(vm, ATT_INTERRUPT); }
+void ouro_interrupt(ouro_vm *vm) { ou_interrupt_main(vm); }

@@ -55,7 +55,8 @@ typedef void (*ouro_write_fn)(void *ud, int stream, const char *s, size_t n); /*
 
 typedef struct ouro_limits {
     size_t max_heap;    /* bytes through the allocator; beyond it scripts get MemoryError */
-    uint32_t max_depth; /* script frames; default 1000, as sys.getrecursionlimit() */
+    uint32_t max_depth; /* script frames; default 1000, as sys.getrecursionlimit(); scripts may lower it, and raise it when it is 0 here */
+    uint64_t max_steps; /* for each call from the host; 0: no limit */
 } ouro_limits;
 
 typedef struct ouro_config {
@@ -69,6 +70,9 @@ typedef struct ouro_config {
     int optimize;        /* 1: asserts are left out, __debug__ is False; 2: docstrings, too */
     bool safe_path;      /* sys.path gets no folder of the script, nor "" */
     bool dev_mode;       /* sys.flags.dev_mode: asyncio's debug mode, all warnings */
+    /* For tests: the allocation with this number fails, and so many in a row from there, small blocks that never reach `alloc`
+     * included. 0: none. */
+    uint64_t fail_alloc, fail_count;
 } ouro_config;
 
 OURO_API void ouro_config_init(ouro_config *cfg);
@@ -76,6 +80,11 @@ OURO_API ouro_vm *ouro_open(const ouro_config *cfg); /* NULL: no memory. cfg may
 /* Runs atexit functions, flushes the streams, frees every byte. Returns the number of objects that were left over (a bug in
  * Ouro or in a native that kept references; 0 otherwise). */
 OURO_API uint64_t ouro_close(ouro_vm *vm);
+/* Scripts run in steps: a backward jump, a call, an await, an item taken by a native function; natives that work long charge
+ * more. The same script makes the same number on every machine. When max_steps are spent the call from the host ends with
+ * OURO_LIMIT and a KeyboardInterrupt, which scripts can catch but not get past: it is raised again at every further step.
+ * Calls that natives make from within share the steps of the outermost one. New limits hold from the next call on. */
+OURO_API void ouro_set_limits(ouro_vm *vm, const ouro_limits *limits);
 OURO_API void *ouro_userdata(const ouro_vm *vm); /* cfg.ud */
 OURO_API const char *ouro_version(void);         /* "0.1.0" */
 
@@ -191,6 +200,8 @@ OURO_API void ouro_interrupt(ouro_vm *vm);
 typedef struct ouro_stats {
     size_t heap, heap_peak; /* bytes */
     uint64_t objects;       /* alive */
+    uint64_t allocations;   /* so far */
+    uint64_t steps;         /* of the call from the host that runs or ran last; 0 without limits.max_steps */
 } ouro_stats;
 OURO_API void ouro_get_stats(const ouro_vm *vm, ouro_stats *out);
 

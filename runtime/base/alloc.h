@@ -23,8 +23,9 @@ typedef struct Heap {
     void *chunks;                        /* all chunks, for teardown */
     size_t used, peak, limit;            /* bytes handed out; limit 0 = none */
     uint64_t count;                      /* allocations made so far */
+    uint64_t churned;                    /* bytes of all blocks above HEAP_SMALL_MAX ever asked for: a measure of work */
     uint64_t fail_at;                    /* the allocation with this number fails (0 = never) */
-    bool fail_on;                        /* once fail_at was hit: keep failing until cleared */
+    uint64_t fail_n;                     /* and so many in a row from there; 0 counts as 1 */
     HeapAllocFn fn;
     void *ud;
 } Heap;

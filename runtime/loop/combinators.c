@@ -261,20 +261,13 @@ static void child_entry(VM *vm, Waiter *w)
 Value ou_gather(VM *vm, const Value *aws, int n, bool return_exceptions)
 {
     if (n == 0) {
-        Value get = ou_import_attr(vm, "asyncio.events", "get_event_loop"), lv = V_NULL, f = V_NULL;
-        if (ou_running_loop(vm))
-            lv = retain(v_of(ou_running_loop(vm)));
-        else if (get != V_NULL)
-            lv = ou_call0(vm, get);
-        Value list = lv == V_NULL ? V_NULL : ou_list_new(vm, 0);
-        if (list != V_NULL) {
-            f = ou_future_new(vm, as_loop(lv));
-            if (f != V_NULL)
-                ou_future_set_result(vm, as_future(f), list);
-            release(vm, list);
-        }
-        xrelease(vm, get);
-        xrelease(vm, lv);
+        Loop *l = ou_loop_arg(vm, V_NONE);
+        Value list = l ? ou_list_new(vm, 0) : V_NULL, f = list == V_NULL ? V_NULL : ou_future_new(vm, l);
+        if (f != V_NULL)
+            ou_future_set_result(vm, as_future(f), list);
+        xrelease(vm, list);
+        if (l)
+            release(vm, v_of(l));
         return f;
     }
     Loop *l = ou_running_loop(vm);

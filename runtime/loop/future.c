@@ -423,24 +423,26 @@ const TypeDef ou_type_future_iter = {
 
 /* ---- script methods ---- */
 
-static Value loop_arg(VM *vm, Value loop) /* borrowed Loop value for Future(loop=None) */
+Loop *ou_loop_check(VM *vm, Value loop)
 {
-    if (loop != V_NULL && loop != V_NONE) {
-        if (!ou_is_a(vm, loop, T_LOOP))
-            return ou_raise(vm, E_TYPE, "loop must be an event loop, not %T", loop);
-        return loop;
-    }
+    if (loop == V_NULL || ou_is_a(vm, loop, T_LOOP))
+        return loop == V_NULL ? NULL : as_loop(loop);
+    ou_raise(vm, E_TYPE, "loop must be an event loop, not %T", loop);
+    release(vm, loop);
+    return NULL;
+}
+
+Loop *ou_loop_arg(VM *vm, Value loop)
+{
+    if (loop != V_NULL && loop != V_NONE)
+        return ou_loop_check(vm, retain(loop));
     Loop *l = ou_running_loop(vm);
     if (l)
-        return v_of(l);
-    Value v = ou_import_attr(vm, "asyncio.events", "get_event_loop");
-    if (v == V_NULL)
-        return V_NULL;
-    Value r = ou_call0(vm, v);
-    release(vm, v);
-    if (r != V_NULL)
-        release(vm, r); /* the policy keeps it */
-    return r;
+        return as_loop(retain(v_of(l)));
+    Value f = ou_import_attr(vm, "asyncio.events", "get_event_loop");
+    l = f == V_NULL ? NULL : ou_loop_check(vm, ou_call0(vm, f));
+    xrelease(vm, f);
+    return l;
 }
 
 static int future_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
@@ -448,12 +450,12 @@ static int future_init(VM *vm, Value self, const Value *args, int n, Tuple *kwna
     Value a[1];
     if (!ou_bind(vm, "Future(*, loop=None)", args, n, kwnames, a))
         return -1;
-    Value loop = loop_arg(vm, a[0]);
-    if (loop == V_NULL)
+    Loop *loop = ou_loop_arg(vm, a[0]);
+    if (!loop)
         return -1;
     Future *f = as_future(self);
     Loop *old = f->loop;
-    f->loop = as_loop(retain(loop));
+    f->loop = loop;
     if (old)
         release(vm, v_of(old));
     if (f->loop->debug)

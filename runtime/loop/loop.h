@@ -131,6 +131,8 @@ static inline Loop *as_loop(Value v) { return (Loop *)v_obj(v); }
 bool ou_loop_reserve(VM *vm, Loop *l);      /* one more entry may be pushed; raises MemoryError */
 static inline void ou_loop_unreserve(Loop *l) { l->reserved--; }
 void ou_loop_push(Loop *l, void *p, unsigned tag);
+Loop *ou_loop_check(VM *vm, Value loop);    /* takes loop (V_NULL: NULL); NULL: raised, it is none */
+Loop *ou_loop_arg(VM *vm, Value loop);      /* of loop=None arguments: owned; NULL: raised */
 bool ou_loop_check_closed(VM *vm, Loop *l); /* false: RuntimeError 'Event loop is closed' */
 Value ou_call_soon(VM *vm, Loop *l, Value cb, Value args, Value ctx);         /* Handle; ctx V_NULL: a copy of the current one */
 Value ou_call_soon_native(VM *vm, Loop *l, HandleFn fn, Value owner, Value arg); /* Handle */

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <poll.h>
+#include <sched.h>
 
 static void on_timer(uv_timer_t *t) { (void)t; }
 static void on_async(uv_async_t *a) { (void)a; }
@@ -59,12 +60,12 @@ void ou_reactor_poll(VM *vm, Loop *l, double timeout)
             uv_update_time(l->uv);
             uv_timer_start(l->uv_timer, on_timer, ms, 0);
         }
-        if (!vm->attention)
+        if (!ou_wanted(vm))
             uv_run(l->uv, UV_RUN_ONCE);
         uv_timer_stop(l->uv_timer);
     } else {
         uv_run(l->uv, UV_RUN_NOWAIT); /* tells the kernel of new watchers */
-        if (l->tail_at == l->head && !vm->attention) {
+        if (l->tail_at == l->head && !ou_wanted(vm)) {
             struct pollfd p = {.fd = uv_backend_fd(l->uv), .events = POLLIN};
             int wait = timeout < 0 ? -1 : (int)ms;
             int own = uv_backend_timeout(l->uv);
@@ -90,6 +91,8 @@ void ou_reactor_fini(VM *vm, Loop *l)
 {
     if (!l->uv)
         return;
+    while (__atomic_load_n(&vm->waking, __ATOMIC_SEQ_CST))
+        sched_yield();
     uv_walk(l->uv, close_walk, NULL);
     while (uv_run(l->uv, UV_RUN_DEFAULT) != 0)
         ;

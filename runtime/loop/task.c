@@ -437,31 +437,25 @@ static int task_init(VM *vm, Value self, const Value *args, int n, Tuple *kwname
     if (!ou_bind(vm, "Task(coro, *, loop=None, name=None, context=None, eager_start=False)", args, n, kwnames, a))
         return -1;
     Task *t = as_task(self);
-    Loop *l = a[1] != V_NULL && a[1] != V_NONE ? as_loop(a[1]) : ou_running_loop(vm);
-    if (!l) {
-        Value f = ou_import_attr(vm, "asyncio.events", "get_event_loop"), r = f == V_NULL ? V_NULL : ou_call0(vm, f);
-        xrelease(vm, f);
-        if (r == V_NULL)
-            return -1;
-        l = as_loop(r);
-        release(vm, r);
-    }
+    Loop *l = ou_loop_arg(vm, a[1]);
+    if (!l)
+        return -1;
+    int eager = -1;
     if (!is_coroutine(vm, a[0])) {
         if (vm->exc == V_NULL)
             ou_raise(vm, E_TYPE, "a coroutine was expected, got %R", a[0]);
-        return -1;
+    } else if (a[3] == V_NULL || a[3] == V_NONE || ou_context_check(vm, a[3])) {
+        eager = a[4] == V_NULL ? 0 : ou_truth(vm, a[4]);
     }
-    if (a[3] != V_NULL && a[3] != V_NONE && !ou_context_check(vm, a[3]))
-        return -1;
-    int eager = a[4] == V_NULL ? 0 : ou_truth(vm, a[4]);
-    if (eager < 0 || !start(vm, t, l, a[0], a[2] == V_NULL ? V_NONE : a[2], a[3] == V_NULL ? V_NULL : a[3]))
-        return -1;
-    if (eager && l->running) {
+    bool ok = eager >= 0 && start(vm, t, l, a[0], a[2] == V_NULL ? V_NONE : a[2], a[3] == V_NULL ? V_NULL : a[3]);
+    if (ok && eager && l->running) {
         run_eager(vm, t);
-        return vm->exc == V_NULL ? 0 : -1;
+        ok = vm->exc == V_NULL;
+    } else if (ok) {
+        push(t);
     }
-    push(t);
-    return 0;
+    release(vm, v_of(l));
+    return ok ? 0 : -1;
 }
 
 /* ---- script methods ---- */

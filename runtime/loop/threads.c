@@ -252,9 +252,11 @@ uint64_t ou_thread_start(VM *vm, void (*body)(VM *vm, void *arg), void *arg)
 void ou_interrupt_main(VM *vm)
 {
     ou_attention(vm, ATT_INTERRUPT);
+    __atomic_fetch_add(&vm->waking, 1, __ATOMIC_SEQ_CST); /* the loop is not closed meanwhile */
     uv_async_t *a = vm->interrupt_wake;
     if (a)
         uv_async_send(a);
+    __atomic_fetch_sub(&vm->waking, 1, __ATOMIC_SEQ_CST);
 }
 
 uint32_t ou_thread_count(const VM *vm)

@@ -60,7 +60,9 @@ void ou_exc_set_context(VM *vm, Value exc, Value context)
         return;
     Value o = context, slow = context;
     bool advance = false;
-    for (;;) {
+    for (uint64_t n = 0;; n++) {
+        if (n % 16 == 15)
+            ou_charge_later(vm, 1);
         Value next = as_exc(o)->context;
         if (next == V_NONE || next == V_NULL)
             break;

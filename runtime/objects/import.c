@@ -266,6 +266,8 @@ static Value import_missing(VM *vm, Str *name)
 /* The module itself (owned). Recursion is bounded by the number of dots and by ou_call's depth limit in module bodies. */
 Value ou_import_absolute(VM *vm, Str *name)
 {
+    if (vm->library_gone)
+        return ou_raise(vm, E_IMPORT, "sys.meta_path is None, Python is likely shutting down");
     if (vm->imports && !ou_import_wait(vm, name))
         return V_NULL;
     Value found = ou_dict_get(vm, vm->modules, v_of(name));

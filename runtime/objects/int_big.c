@@ -8,7 +8,7 @@
 #include "runtime/objects/containers.h"
 #include "runtime/objects/numbers_impl.h"
 
-enum { MAX_BITS_LOG2 = 34 }; /* 2 GiB for one int: far beyond what anyone waits for, and safe for libtommath's int sizes */
+enum { MAX_BITS_LOG2 = 30 }; /* 128 MiB for one int: libtommath counts bits in an int */
 
 /* ---- values ---------------------------------------------------------------------------------------------------------- */
 
@@ -73,6 +73,7 @@ static Value adopt(VM *vm, Type *cls, mp_int *m)
     o->is_big = true;
     o->u.big = *m;
     vm->heap.used += big_bytes(m);
+    vm->heap.churned += big_bytes(m);
     return v_of(o);
 }
 
@@ -372,12 +373,7 @@ static Value shift_left(VM *vm, Value a, Value b)
     mp_int r;
     mp_err e = mp_init(&r);
     const mp_int *m = ou_int_view(&w, a);
-    if (n > INT32_MAX) { /* libtommath counts bits in an int */
-        if (e == MP_OKAY) e = mp_mul_2d(m, INT32_MAX, &r);
-        if (e == MP_OKAY) e = mp_mul_2d(&r, (int)(n - INT32_MAX), &r);
-    } else if (e == MP_OKAY) {
-        e = mp_mul_2d(m, (int)n, &r);
-    }
+    if (e == MP_OKAY) e = mp_mul_2d(m, (int)n, &r);
     return ou_int_take(vm, &r, e);
 }
 
@@ -429,6 +425,10 @@ static Value power(VM *vm, Value a, Value b)
     mp_int r;
     mp_err e = mp_init_copy(&r, m);
     for (int i = 62 - __builtin_clzll((uint64_t)n); i >= 0 && e == MP_OKAY; i--) {
+        if (!ou_int_charge(vm, (uint64_t)r.used, (uint64_t)r.used)) {
+            mp_clear(&r);
+            return V_NULL;
+        }
         e = mp_sqr(&r, &r);
         if (e == MP_OKAY && (n >> i & 1)) e = mp_mul(&r, m, &r);
     }
@@ -481,8 +481,11 @@ Value ou_int_op(VM *vm, BinOp op, Value a, Value b)
     if (op == BIN_RSHIFT) return shift_right(vm, a, b);
     IntView va, vb;
     const mp_int *p = ou_int_view(&va, a), *q = ou_int_view(&vb, b);
-    if (op == BIN_FLOORDIV || op == BIN_MOD || op == BIN_DIVMOD) return divide_big(vm, op, p, q);
-    if (op == BIN_MUL && !ou_int_room(vm, ((uint64_t)p->used + (uint64_t)q->used) * MP_DIGIT_BIT)) return V_NULL;
+    if (op == BIN_MUL || op == BIN_FLOORDIV || op == BIN_MOD || op == BIN_DIVMOD) {
+        if (!ou_int_charge(vm, (uint64_t)p->used, (uint64_t)q->used)) return V_NULL;
+        if (op != BIN_MUL) return divide_big(vm, op, p, q);
+        if (!ou_int_room(vm, ((uint64_t)p->used + (uint64_t)q->used) * MP_DIGIT_BIT)) return V_NULL;
+    }
     mp_int m;
     mp_err e = mp_init_size(&m, (p->used > q->used ? p->used : q->used) + 1);
     if (e != MP_OKAY) return ou_raise_memory(vm);
@@ -522,6 +525,9 @@ Value ou_int_pow_mod(VM *vm, Value a, Value b, Value m)
     if (ou_int_sign(vm, m) == 0) return ou_raise(vm, E_VALUE, "pow() 3rd argument cannot be 0");
     IntView va, vb, vm_;
     const mp_int *p = ou_int_view(&va, a), *n = ou_int_view(&vb, b), *q = ou_int_view(&vm_, m);
+    if (!ou_int_charge(vm, (uint64_t)p->used, (uint64_t)q->used)) return V_NULL;
+    uint64_t bits = (uint64_t)mp_count_bits(n) + (mp_isneg(n) ? MP_DIGIT_BIT : 0), size = (uint64_t)q->used;
+    if (size * size > UINT64_MAX / (bits + 1) || !ou_int_charge(vm, bits + 1, size * size)) return vm->exc ? V_NULL : ou_raise_memory(vm);
     mp_int base, mod, r, t;
     if (mp_init_multi(&base, &mod, &r, &t, NULL) != MP_OKAY) return ou_raise_memory(vm);
     mp_err e = mp_abs(q, &mod);

@@ -97,6 +97,7 @@ static Value big_decimal(VM *vm, const mp_int *m)
     int64_t bits = mp_count_bits(m);
     int64_t max = vm->int_max_str_digits, low = bits * 30102 / 100000; /* at least so many digits */
     if (max && low > max) return too_long(vm);
+    if (!ou_int_charge(vm, (uint64_t)m->used, (uint64_t)m->used)) return V_NULL;
     int level = 0;
     while (((int64_t)CHUNK << (level + 1)) < low + 2) level++;
     size_t width = (size_t)CHUNK << (level + 1);
@@ -240,7 +241,7 @@ static Value parse(VM *vm, const char *s, size_t n, int base, bool neg)
         for (size_t i = 0; i < n; i++) v = v * base + digit_value(s[i]);
         return ou_int(vm, neg ? -v : v);
     }
-    if (!ou_int_room(vm, (uint64_t)n * 6)) return V_NULL;
+    if (!ou_int_room(vm, (uint64_t)n * 6) || ((base & (base - 1)) && !ou_int_charge(vm, n / CHUNK, n / CHUNK))) return V_NULL;
     mp_int m;
     mp_err e = mp_init(&m);
     if (e != MP_OKAY) return ou_raise_memory(vm);

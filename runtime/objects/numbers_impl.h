@@ -29,6 +29,14 @@ Value ou_complex_pow(VM *vm, double a_re, double a_im, double b_re, double b_im)
 mp_err ou_mp_div(const mp_int *a, const mp_int *b, mp_int *q, mp_int *r); /* int_div.c; truncates, b is not 0 */
 bool ou_mp_set_u64(mp_int *m, uint64_t u);            /* m initialised */
 
+/* Counts the product of two sizes (digits of libtommath) against the limit of steps before the work is done. False: raised. */
+static inline bool ou_int_charge(VM *vm, uint64_t a, uint64_t b)
+{
+    uint64_t work;
+    if (__builtin_mul_overflow(a, b, &work)) work = UINT64_MAX;
+    return work < 1024 || ou_charge(vm, work / 64);
+}
+
 /* int, bool or a subclass of int. */
 static inline bool is_intlike(VM *vm, Value v)
 {

@@ -620,6 +620,8 @@ Value ou_next(VM *vm, Value it)
     Type *t = ou_type_of(vm, it);
     if (!t->slots.next)
         return ou_raise(vm, E_TYPE, "'%T' object is not an iterator", it);
+    if (!ou_charge(vm, 1))
+        return V_NULL;
     Value v = t->slots.next(vm, it);
     if (v == V_NULL && vm->exc != V_NULL && ou_exc_matches(vm, E_STOP_ITERATION))
         ou_exc_clear(vm);

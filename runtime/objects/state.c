@@ -33,11 +33,17 @@ static void vm_memory_free(VM *vm) {
 }
 
 VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps) {
-    VM *vm = vm_memory(fn, ud);
+    return ou_vm_open(&(VmSetup){.fn = fn, .ud = ud, .caps = caps});
+}
+
+VM *ou_vm_open(const VmSetup *setup) {
+    VM *vm = vm_memory(setup->fn, setup->ud);
     if (!vm) return NULL;
-    ou_heap_init(&vm->heap, fn, ud);
-    vm->caps = caps;
-    vm->seed = random_seed(vm);
+    ou_heap_init(&vm->heap, setup->fn, setup->ud);
+    vm->heap.fail_at = setup->fail_at;
+    vm->heap.fail_n = setup->fail_n;
+    vm->caps = setup->caps;
+    vm->seed = setup->hash_seed ? setup->hash_seed : random_seed(vm);
     ou_gc_init(vm);
     vm->gc.enabled = false; /* not before everything is there */
     if (!ou_eval_boot(vm) || !ou_types_boot(vm) || !ou_errors_boot(vm) || !ou_library_boot(vm)) {
@@ -149,6 +155,7 @@ static void drop_library(VM *vm) {
     set_owned(vm, &vm->handled, V_NONE);
     for (ThreadState *t = vm->threads; t; t = t->next) drop_thread(vm, t);
     if (vm->modules) ou_dict_clear(vm, vm->modules);
+    vm->library_gone = true;
     ou_module_records_free(vm);
     drop(vm, &vm->gc.callbacks);
     drop(vm, &vm->gc.garbage);

@@ -57,6 +57,15 @@ struct ouro_vm {
     Value *stack_limit;    /* calls above it go the slow way; NULL asks for attention */
     Value *stack_limit_real; /* what stack_limit is when nothing asks */
     volatile uint32_t attention;
+    struct {               /* of the call from the host that is running; counted while ATT_BUDGET is set */
+        uint64_t max;      /* steps for each; 0: no limit */
+        uint64_t left;
+        uint64_t churned;  /* heap.churned when it was charged last */
+        bool on, spent;
+        bool interrupted;  /* ouro_interrupt was heard */
+        uint32_t nested;   /* calls from the host, the outermost included */
+        uint32_t depth_max; /* sys.setrecursionlimit() may not go beyond; 0: no limit */
+    } budget;
     Value exc;             /* pending exception, owned; V_NULL */
     Value handled;         /* innermost exception being handled, owned; V_NONE */
     EvalEntry *entry;
@@ -94,6 +103,7 @@ struct ouro_vm {
     uint64_t id_counter;    /* task names and the like */
     uint64_t nan_counter;   /* nans made of text, see type_float.c */
     bool finalizing;
+    bool library_gone;      /* finalizing, and the modules' records are freed: nothing can be imported */
     bool debug;             /* origin tracking */
     bool dev_mode;
     bool safe_path;         /* no folder of the script, no "" on sys.path */
@@ -115,6 +125,7 @@ struct ouro_vm {
     bool verbose_leaks;
     /* upward doors of the loop, set when it is loaded (vm/ may not include loop/) */
     void *volatile interrupt_wake; /* uv_async_t to send to when a signal arrives while the loop waits */
+    uint32_t waking;        /* threads that are about to send to it: atomic */
     bool (*on_signals)(VM *vm, uint32_t why); /* signal handlers of scripts (stdlib/mod_signal.c); false: raised */
     void (*nap)(VM *vm); /* lets other threads have the VM for a moment */
     bool (*on_attention)(VM *vm, uint32_t why); /* handles every ATT_* but GC; false: raised */
@@ -126,7 +137,14 @@ struct ouro_vm {
 bool ou_library_boot(VM *vm);
 void ou_library_fini(VM *vm);
 
-VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps); /* boots types, builtins, sys; NULL: no memory */
+typedef struct VmSetup {
+    HeapAllocFn fn; /* NULL: the C library's */
+    void *ud;
+    uint32_t caps, hash_seed;   /* seed 0: at random */
+    uint64_t fail_at, fail_n;   /* Heap */
+} VmSetup;
+VM *ou_vm_open(const VmSetup *setup);                   /* boots types, builtins, sys; NULL: no memory */
+VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps); /* the same with defaults */
 void ou_vm_free(VM *vm);                                /* tears everything down; leaks are counted in *vm->... and reported through ou_vm_leaks */
 typedef struct VmLeaks { uint64_t objects, bytes, frames, handles; } VmLeaks;
 void ou_vm_free_report(VM *vm, VmLeaks *out);           /* as ou_vm_free, and says what was left */
@@ -152,6 +170,22 @@ static inline void ou_attention(VM *vm, uint32_t why)
     __atomic_fetch_or(&vm->attention, why, __ATOMIC_RELAXED);
     __atomic_store_n(&vm->stack_limit, NULL, __ATOMIC_RELAXED);
 }
+
+/* The limit of steps (budget.c). ou_charge is for natives whose work has no bound known beforehand: it counts steps against
+ * the limit and notices ouro_interrupt and signals, but neither collects nor lets other threads run. False: raised. */
+bool ou_charge_slow(VM *vm, uint64_t steps);
+static inline bool ou_charge(VM *vm, uint64_t steps)
+{
+    return !(vm->attention & (ATT_BUDGET | ATT_INTERRUPT | ATT_SIGNAL)) || ou_charge_slow(vm, steps);
+}
+/* The same where nothing may be raised: the next safepoint does. */
+static inline void ou_charge_later(VM *vm, uint64_t steps) { vm->budget.left -= steps < vm->budget.left ? steps : vm->budget.left; }
+void ou_budget_begin(VM *vm); /* the outermost call from the host begins, ends */
+void ou_budget_end(VM *vm);
+bool ou_budget_step(VM *vm);  /* at a safepoint; false: raised */
+
+/* May the thread wait, or does somebody want it? A limit of steps is no reason. */
+static inline bool ou_wanted(const VM *vm) { return (vm->attention & ~(uint32_t)ATT_BUDGET) != 0; }
 
 static inline Str *name_of(VM *vm, NameId id) { return vm->names[id]; } /* borrowed */
 

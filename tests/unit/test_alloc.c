@@ -100,11 +100,11 @@ static void test_limit_and_failures(void)
     ou_free(&h, p, 60000);
     h.limit = 0;
     h.fail_at = h.count + 3;
-    h.fail_on = true;
+    h.fail_n = UINT64_MAX;
     void *a = ou_alloc(&h, 10), *b = ou_alloc(&h, 10), *c = ou_alloc(&h, 10), *d = ou_alloc(&h, 10);
-    CHECK(a != NULL && b != NULL && c == NULL && d == NULL); /* the third, and with fail_on all after it */
+    CHECK(a != NULL && b != NULL && c == NULL && d == NULL); /* the third, and with fail_n all after it */
     h.fail_at = 0;
-    h.fail_on = false;
+    h.fail_n = 0;
     CHECK((c = ou_alloc(&h, 10)) != NULL);
     ou_free(&h, a, 10);
     ou_free(&h, b, 10);
