@@ -54,6 +54,8 @@ typedef struct Parser {
     uint8_t indents;                      /* open INDENTs */
     bool match_block[LEX_MAX_INDENT + 1]; /* this indentation level holds cases */
     AstMod *mod;
+    char *dotted; /* a dotted name that is being read, once it has a dot; interned when it is complete */
+    size_t dotted_len, dotted_cap;
     Expr *piece; /* result of START_PIECE, for diagnose.c */
     union {
         Expr expr;
@@ -124,6 +126,7 @@ Stmt *ou_build_import(Parser *p, Tok t, List names);
 Stmt *ou_build_import_from(Parser *p, Tok t, const Name *module, int level, List names);
 Name ou_build_name_text(Parser *p, Tok n);
 Name ou_build_dotted(Parser *p, Name d, Tok n);
+Name ou_build_dotted_done(Parser *p, Name d);
 List ou_build_first_alias(Parser *p, Name name, const Tok *as);
 int ou_build_alias(Parser *p, Name name, const Tok *as);
 List ou_build_import_star(Parser *p, Tok t);

@@ -102,6 +102,7 @@
 %type augop {int}
 %type names {List}
 %type dotted {Name}
+%type module {Name}
 %type dots {int}
 %type aliases {List}
 %type alias {int}
@@ -218,8 +219,8 @@ names(A) ::= names(A) COMMA NAME(N). { ou_build_next_name(p, N); }
 simple(A) ::= TYPE(T) NAME(N) tparams(P) ASSIGN expr(E). { A = ou_build_type_alias(p, T, N, P, E); }
 
 simple(A) ::= IMPORT(T) dottedas(L). { A = ou_build_import(p, T, L); }
-simple(A) ::= FROM(T) dotted(M) IMPORT aliases(L). { A = ou_build_import_from(p, T, &M, 0, L); }
-simple(A) ::= FROM(T) dots(D) dotted(M) IMPORT aliases(L). { A = ou_build_import_from(p, T, &M, D, L); }
+simple(A) ::= FROM(T) module(M) IMPORT aliases(L). { A = ou_build_import_from(p, T, &M, 0, L); }
+simple(A) ::= FROM(T) dots(D) module(M) IMPORT aliases(L). { A = ou_build_import_from(p, T, &M, D, L); }
 simple(A) ::= FROM(T) dots(D) IMPORT aliases(L). { A = ou_build_import_from(p, T, NULL, D, L); }
 dots(A) ::= DOT. { A = 1; }
 dots(A) ::= ELLIPSIS. { A = 3; }
@@ -227,10 +228,11 @@ dots(A) ::= dots(B) DOT. { A = B + 1; }
 dots(A) ::= dots(B) ELLIPSIS. { A = B + 3; }
 dotted(A) ::= NAME(N). { A = ou_build_name_text(p, N); }
 dotted(A) ::= dotted(D) DOT NAME(N). { A = ou_build_dotted(p, D, N); }
-dottedas(A) ::= dotted(D). { A = ou_build_first_alias(p, D, NULL); }
-dottedas(A) ::= dotted(D) AS NAME(N). { A = ou_build_first_alias(p, D, &N); }
-dottedas(A) ::= dottedas(A) COMMA dotted(D). { ou_build_alias(p, D, NULL); }
-dottedas(A) ::= dottedas(A) COMMA dotted(D) AS NAME(N). { ou_build_alias(p, D, &N); }
+module(A) ::= dotted(D). { A = ou_build_dotted_done(p, D); }
+dottedas(A) ::= module(D). { A = ou_build_first_alias(p, D, NULL); }
+dottedas(A) ::= module(D) AS NAME(N). { A = ou_build_first_alias(p, D, &N); }
+dottedas(A) ::= dottedas(A) COMMA module(D). { ou_build_alias(p, D, NULL); }
+dottedas(A) ::= dottedas(A) COMMA module(D) AS NAME(N). { ou_build_alias(p, D, &N); }
 aliases(A) ::= STAR(T). { A = ou_build_import_star(p, T); }
 aliases(A) ::= names_as(A).
 aliases(A) ::= names_as(A) COMMA. { ou_build_import_comma(p); }

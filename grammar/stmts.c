@@ -217,16 +217,32 @@ Stmt *ou_build_type_alias(Parser *p, Tok t, Tok n, TypeParamSeq params, Ex e) {
 
 /* ---- imports ---- */
 
+/* Room doubles, so that a name of many parts costs no more than its length. */
+static bool dotted_put(Parser *p, const char *text, size_t n) {
+    if (p->dotted_len + n > p->dotted_cap) {
+        size_t cap = (p->dotted_len + n) * 2;
+        char *more = ou_build_alloc(p, cap);
+        if (!more) return false;
+        if (p->dotted_len) memcpy(more, p->dotted, p->dotted_len);
+        p->dotted = more;
+        p->dotted_cap = cap;
+    }
+    memcpy(p->dotted + p->dotted_len, text, n);
+    p->dotted_len += n;
+    return true;
+}
+
+/* d stays the first part; the whole is what ou_build_dotted_done returns. */
 Name ou_build_dotted(Parser *p, Name d, Tok n) {
     Name last = ou_build_name_text(p, n);
-    if (!d.s || !last.s) return d;
-    size_t len = (size_t)d.s->len + 1 + last.s->len;
-    char *text = ou_build_alloc(p, len + 1);
-    if (!text) return d;
-    memcpy(text, d.s->text, d.s->len);
-    text[d.s->len] = '.';
-    memcpy(text + d.s->len + 1, last.s->text, last.s->len);
-    d.s = ou_build_intern(p, text, len);
+    if (d.s && last.s && (p->dotted_len || dotted_put(p, d.s->text, d.s->len)) && dotted_put(p, ".", 1))
+        dotted_put(p, last.s->text, last.s->len);
+    return d;
+}
+
+Name ou_build_dotted_done(Parser *p, Name d) {
+    if (p->dotted_len) d.s = ou_build_intern(p, p->dotted, p->dotted_len);
+    p->dotted_len = 0;
     return d;
 }
 

@@ -83,12 +83,14 @@ static int open_fd(VM *vm, Value file, const Mode *m, bool closefd, Value opener
             return -1;
         if (fd < 0)
             return ou_raise(vm, E_VALUE, "negative file descriptor"), -1;
+        if (vm->budget.nested && !ou_require_cap(vm, CAP_ANY_FD, "opening descriptors")) /* else it is the boot, for sys.stdout */
+            return -1;
         struct stat st;
         if (fd > INT32_MAX || fstat((int)fd, &st) < 0)
             return ou_raise_errno(vm, EBADF, V_NULL), -1;
         return (int)fd;
     }
-    if (!ou_require_cap(vm, CAP_FILES, "opening files"))
+    if (!ou_require_cap(vm, m->reading && !m->updating ? CAP_FS_READ : CAP_FILES, "opening files"))
         return -1;
     FsPath path;
     if (!closefd) {

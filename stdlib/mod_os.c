@@ -18,7 +18,7 @@ OsState *ou_os_state(VM *vm) { return ou_module_record(vm, MOD__os, sizeof(OsSta
 bool ou_os_int(VM *vm, Value v, int *out)
 {
     int64_t i;
-    if (!ou_index_i64(vm, v, &i))
+    if (!ou_require_cap(vm, CAP_ANY_FD, "using descriptors") || !ou_index_i64(vm, v, &i))
         return false;
     if (i < INT32_MIN || i > INT32_MAX) {
         ou_raise(vm, E_OVERFLOW, i > 0 ? "signed integer is greater than maximum" : "signed integer is less than minimum");
@@ -46,6 +46,7 @@ bool ou_os_fd(VM *vm, Value v, int *out)
 }
 
 static bool files(VM *vm) { return ou_require_cap(vm, CAP_FILES, "using the file system"); }
+static bool reads(VM *vm) { return ou_require_cap(vm, CAP_FS_READ, "using the file system"); }
 
 /* ---- stat ------------------------------------------------------------------------------------------------------------------ */
 
@@ -107,7 +108,7 @@ static Value os_stat(VM *vm, const Value *args, int n)
 {
     (void)n;
     int follow = args[2] == V_NULL ? 1 : ou_truth(vm, args[2]), dir_fd;
-    if (follow < 0 || !files(vm) || !dir_fd_arg(vm, args[1], &dir_fd))
+    if (follow < 0 || !reads(vm) || !dir_fd_arg(vm, args[1], &dir_fd))
         return V_NULL;
     struct stat st;
     if (ou_is_intlike(vm, args[0])) {
@@ -131,7 +132,7 @@ static Value os_lstat(VM *vm, const Value *args, int n)
 {
     (void)n;
     FsPath p;
-    if (!files(vm) || !ou_fspath_get(vm, args[0], "lstat", &p))
+    if (!reads(vm) || !ou_fspath_get(vm, args[0], "lstat", &p))
         return V_NULL;
     Value r = ou_os_stat_path(vm, p.p, false, args[0]);
     ou_fspath_done(vm, &p);
@@ -154,7 +155,7 @@ static Value os_statvfs(VM *vm, const Value *args, int n)
     FsPath p;
     struct statvfs s;
     OsState *os = ou_os_state(vm);
-    if (!os || !files(vm) || !ou_fspath_get(vm, args[0], "statvfs", &p))
+    if (!os || !reads(vm) || !ou_fspath_get(vm, args[0], "statvfs", &p))
         return V_NULL;
     int r = statvfs(p.p, &s);
     ou_fspath_done(vm, &p);
@@ -171,7 +172,7 @@ static Value os_statvfs(VM *vm, const Value *args, int n)
 static Value cwd(VM *vm, bool bytes)
 {
     char buf[4096];
-    if (!files(vm))
+    if (!reads(vm))
         return V_NULL;
     if (!getcwd(buf, sizeof buf))
         return ou_raise_errno(vm, errno, V_NULL);
@@ -342,7 +343,7 @@ static Value os_readlink(VM *vm, const Value *args, int n)
     (void)n;
     FsPath p;
     char buf[4096];
-    if (!files(vm) || !ou_fspath_get(vm, args[0], "readlink", &p))
+    if (!reads(vm) || !ou_fspath_get(vm, args[0], "readlink", &p))
         return V_NULL;
     ssize_t len = readlink(p.p, buf, sizeof buf - 1);
     Value r;
@@ -361,7 +362,7 @@ static Value os_access(VM *vm, const Value *args, int n)
     (void)n;
     FsPath p;
     int mode;
-    if (!files(vm) || !ou_os_int(vm, args[1], &mode) || !ou_fspath_get(vm, args[0], "access", &p))
+    if (!reads(vm) || !ou_os_int(vm, args[1], &mode) || !ou_fspath_get(vm, args[0], "access", &p))
         return V_NULL;
     int r = access(p.p, mode);
     ou_fspath_done(vm, &p);

@@ -15,8 +15,10 @@ static Value os_open(VM *vm, const Value *args, int n)
     (void)n;
     int flags, mode = 0777, fd, err;
     FsPath p;
-    if (!ou_require_cap(vm, CAP_FILES, "opening files") || !ou_os_int(vm, args[1], &flags) ||
-        (args[2] != V_NULL && !ou_os_int(vm, args[2], &mode)) || !ou_fspath_get(vm, args[0], "open", &p))
+    if (!ou_os_int(vm, args[1], &flags))
+        return V_NULL;
+    bool reads = !(flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND));
+    if (!ou_require_cap(vm, reads ? CAP_FS_READ : CAP_FILES, "opening files") || (args[2] != V_NULL && !ou_os_int(vm, args[2], &mode)) || !ou_fspath_get(vm, args[0], "open", &p))
         return V_NULL;
     do {
         ou_blocking_begin(vm);
@@ -97,6 +99,8 @@ static Value os_write(VM *vm, const Value *args, int n)
 static Value pipe_with(VM *vm, int flags)
 {
     int fds[2];
+    if (!ou_require_cap(vm, CAP_ANY_FD, "using descriptors"))
+        return V_NULL;
     if (pipe2(fds, flags) < 0)
         return ou_raise_errno(vm, errno, V_NULL);
     Value v[2] = {v_smallint(fds[0]), v_smallint(fds[1])};

@@ -282,6 +282,8 @@ static Value pause_(VM *vm, const Value *args, int n)
 {
     (void)args;
     (void)n;
+    if (!ou_require_cap(vm, CAP_SIGNALS, "handling signals"))
+        return V_NULL;
     ou_blocking_begin(vm);
     if (!ou_wanted(vm))
         pause();
@@ -343,6 +345,8 @@ static Value getitimer_(VM *vm, const Value *args, int n)
 static Value set_wakeup_fd(VM *vm, const Value *args, int n)
 {
     (void)n;
+    if (!ou_require_cap(vm, CAP_SIGNALS, "handling signals"))
+        return V_NULL;
     SignalState *s = state(vm);
     int64_t fd;
     if (!s || !ou_index_i64(vm, args[0], &fd))
@@ -404,6 +408,8 @@ static Value set_value(VM *vm, const sigset_t *set)
 static Value change_mask(VM *vm, const Value *args, int n)
 {
     (void)n;
+    if (!ou_require_cap(vm, CAP_SIGNALS, "handling signals"))
+        return V_NULL;
     int64_t how;
     sigset_t set, old;
     if (!ou_index_i64(vm, args[0], &how) || !set_of(vm, args[1], &set))
@@ -423,6 +429,8 @@ static Value sigpending_(VM *vm, const Value *args, int n)
 static Value sigwait_(VM *vm, const Value *args, int n)
 {
     (void)n;
+    if (!ou_require_cap(vm, CAP_SIGNALS, "handling signals"))
+        return V_NULL;
     sigset_t set;
     int sig;
     if (!set_of(vm, args[0], &set))

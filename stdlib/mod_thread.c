@@ -290,6 +290,8 @@ static void run_job(VM *vm, void *p)
 }
 static Value start_new_thread(VM *vm, const Value *args, int n)
 {
+    if (!ou_require_cap(vm, CAP_THREADS, "starting threads"))
+        return V_NULL;
     if (!ou_type_of(vm, args[0])->slots.call)
         return ou_raise(vm, E_TYPE, "first arg must be callable");
     if (!is_exact(args[1], T_TUPLE))

@@ -152,7 +152,7 @@ void ou_module_records_free(VM *vm)
 
 bool ou_require_cap(VM *vm, uint32_t cap, const char *what)
 {
-    if (vm->caps & cap)
+    if ((vm->caps & cap) == cap || (cap == CAP_ANY_FD && (vm->caps & cap)))
         return true;
     ou_raise(vm, E_PERMISSION, "%s is not allowed here: the host did not grant it", what);
     return false;

@@ -12,11 +12,6 @@
 #include "runtime/objects/state.h"
 #include "runtime/objects/str.h"
 
-enum { /* vm->caps: what a host grants; the command line grants all */
-    CAP_FILES = 1, CAP_NETWORK = 2, CAP_PROCESS = 4, CAP_ENV = 8, CAP_FFI = 16, CAP_THREADS = 32, CAP_SIGNALS = 64,
-    CAP_ALL = 127,
-};
-
 typedef enum NativeModuleId {
 #define MODULE(id, name, caps) MOD_##id,
 #include "stdlib/modules.def"

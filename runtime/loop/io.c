@@ -3,6 +3,7 @@
 #include "runtime/loop/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "runtime/objects/numbers.h"
@@ -63,6 +64,14 @@ static Watcher *make(VM *vm, Loop *l, int fd)
 {
     if (fd < 0) {
         ou_raise(vm, E_VALUE, "Invalid file descriptor: %d", fd);
+        return NULL;
+    }
+    if (!(vm->caps & CAP_ANY_FD)) {
+        ou_raise(vm, E_PERMISSION, "watching descriptors is not allowed here: the host did not grant it");
+        return NULL;
+    }
+    if (fcntl(fd, F_GETFD) < 0) { /* before a table of its size is made */
+        ou_raise_errno(vm, errno, V_NULL);
         return NULL;
     }
     if (!ou_reactor_init(vm, l))

@@ -206,7 +206,14 @@ static bool import_parent(VM *vm, Str *name, size_t parent_len, Value *parent, V
     if (pname == V_NULL)
         return false;
     Value there = ou_dict_get(vm, vm->modules, pname);
-    *parent = there == V_NONE ? V_NONE : ou_import_absolute(vm, as_str(pname)); /* None there: blocked, "not a package" */
+    *parent = V_NONE; /* None there: blocked, "not a package" */
+    if (there != V_NONE && vm->c_depth >= vm->c_depth_max) {
+        *parent = ou_raise_recursion(vm, NULL);
+    } else if (there != V_NONE) {
+        vm->c_depth++;
+        *parent = ou_import_absolute(vm, as_str(pname));
+        vm->c_depth--;
+    }
     if (*parent == V_NULL) {
         release(vm, pname);
         return false;
@@ -263,7 +270,7 @@ static Value import_missing(VM *vm, Str *name)
     return module;
 }
 
-/* The module itself (owned). Recursion is bounded by the number of dots and by ou_call's depth limit in module bodies. */
+/* The module itself (owned). Recursion, by dots and in module bodies, is bounded by vm->c_depth_max. */
 Value ou_import_absolute(VM *vm, Str *name)
 {
     if (vm->library_gone)
@@ -492,7 +499,7 @@ bool ou_import_boot(VM *vm)
         if (vm->path == V_NULL)
             return false;
     }
-    const char *env = (vm->caps & IMPORT_CAP_ENV) ? getenv("OUROPATH") : NULL;
+    const char *env = (vm->caps & CAP_ENV) ? getenv("OUROPATH") : NULL;
     while (env && *env) {
         size_t n = strcspn(env, ":");
         if (n) {

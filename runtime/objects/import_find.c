@@ -164,7 +164,7 @@ bool ou_find_module(VM *vm, Str *name, Value path, Found *f)
         }
         return true;
     }
-    if (!(vm->caps & IMPORT_CAP_FILES) || memchr(name->data, 0, name->size) || strchr(tail, '/'))
+    if (!(vm->caps & CAP_FS_READ) || memchr(name->data, 0, name->size) || strchr(tail, '/'))
         return true;
     if (path == V_NONE)
         path = vm->sysdict ? ou_dict_get_c(vm, vm->sysdict, "path") : V_NULL;

@@ -6,7 +6,6 @@
 #include "runtime/objects/import.h"
 #include "runtime/objects/state.h"
 
-enum { IMPORT_CAP_FILES = 1, IMPORT_CAP_ENV = 8 }; /* of stdlib/stdlib.h, which is above this layer */
 
 static inline ModuleSpec *as_spec(Value v) { return (ModuleSpec *)v_obj(v); }
 Value ou_spec_new(VM *vm, Value name, Value origin, Value locations, Value loader);

@@ -46,6 +46,12 @@ enum { /* vm->attention: why the next safepoint has to look; any bit also sets v
     ATT_PENDING = 32 /* jobs posted for the main thread */,
 };
 
+enum { /* vm->caps: what a host grants, the bits of OURO_CAP_*; the command line grants all */
+    CAP_FS_READ = 1, CAP_FS_WRITE = 2, CAP_FILES = 3, CAP_NETWORK = 4, CAP_PROCESS = 8, CAP_ENV = 16, CAP_FFI = 32, CAP_THREADS = 64,
+    CAP_SIGNALS = 128, CAP_ALL = 255,
+    CAP_ANY_FD = CAP_FILES | CAP_NETWORK | CAP_PROCESS, /* one of them: descriptors by number */
+};
+
 struct ouro_vm {
     Heap heap; /* first: &vm->heap == (Heap *)vm */
 

@@ -26,6 +26,10 @@ def deep(opening, closing="", middle="1"):
 
 CASES = {
     # name: (source, allowed exceptions or "ok", expected stdout)
+    "dotted name of an import": ("import " + "a." * N + "b", ("RecursionError", "ModuleNotFoundError")),
+    "dotted name at run time": ("__import__('a.' * 200_000 + 'b')", ("RecursionError", "ModuleNotFoundError")),
+    "from a dotted name": ("from " + "a." * N + "b import c as d", ("RecursionError", "ModuleNotFoundError")),
+    "descriptor without bounds": ("import asyncio\nasyncio.new_event_loop().add_reader(10 ** 9, print)", ("OSError",)),
     "recursion": ("def f(): return f()\nf()", ("RecursionError",)),
     "recursion caught": ("def f(n): return f(n + 1)\nfor i in range(3):\n    try: f(0)\n    except RecursionError as e: print(e)", "ok", "maximum recursion depth exceeded\n" * 3),
     "recursion by method": ("class C:\n    def m(self): return self.m()\nC().m()", ("RecursionError",)),
