@@ -126,6 +126,25 @@ static void dump_locs(StrBuf *b, const Code *k)
     }
 }
 
+/* The instruction as the compiler made it: the evaluator's own forms are called after theirs ("GETATTR_S"), and their caches
+ * are this VM's. */
+static Ins emitted(Ins i)
+{
+    if (INS_OP(i) < OP_COMPILER_END)
+        return i;
+    const char *name = ou_op_info[INS_OP(i)].name;
+    size_t n = strcspn(name, "_");
+    int op = 0;
+    while (op < OP_COMPILER_END && (strlen(ou_op_info[op].name) != n || memcmp(ou_op_info[op].name, name, n) != 0))
+        op++;
+    static const Ins fields[] = {UINT64_C(0xFF) << 8, UINT64_C(0xFF) << 16, UINT64_C(0xFF) << 24, UINT64_C(0xFFFFFFFF) << 32};
+    i = (i & ~UINT64_C(0xFF)) | (Ins)op;
+    for (int k = 0; k < 4; k++)
+        if (ou_op_info[op].operands[k] == '$' || ou_op_info[op].operands[k] == '-')
+            i &= ~fields[k];
+    return i;
+}
+
 /* What is only needed once the code runs. */
 static bool dump_body(VM *vm, StrBuf *b, const Code *k)
 {
@@ -136,8 +155,9 @@ static bool dump_body(VM *vm, StrBuf *b, const Code *k)
     if (!dump_items(vm, b, names, 3) || !dump_items(vm, b, k->consts, k->nconsts))
         return false;
     for (uint32_t i = 0; i < k->ncode; i += ou_op_info[INS_OP(k->code[i])].words) {
-        ou_sb_put(b, (const char *)&k->code[i], 4);
-        put_i(b, INS_D(k->code[i]));
+        Ins ins = emitted(k->code[i]);
+        ou_sb_put(b, (const char *)&ins, 4);
+        put_i(b, INS_D(ins));
     }
     dump_locs(b, k);
     for (uint32_t i = 0; i < k->nhandlers; i++) {
