@@ -300,6 +300,39 @@ static GenResult drive(VM *vm, Gen *g, Value value, Value exc, Value *out)
     return g->flags & GEN_F_LINKED ? drive_middle(vm, g, value, exc, out) : drive_root(vm, g, value, exc, out);
 }
 
+/* ou_gen_resume for the commonest case, next() of a generator that stands at a yield of its own; false: it is another. */
+bool ou_gen_next_quick(VM *vm, Gen *g, GenResult *result, Value *out)
+{
+    uint32_t depth = vm->root ? vm->root->depth + 1 : 0;
+    if (g->state != GEN_SUSPENDED || g->inner != g || (g->flags & (GEN_F_LINKED | GEN_F_DRIVEN)) || g->handled != V_UNBOUND ||
+        INS_OP(g->pc[-1]) != OP_YIELD || vm->c_depth >= vm->c_depth_max || depth > vm->recursion_limit)
+        return false;
+    EvalEntry e = {vm->entry, vm->R, vm->pc};
+    Value *saved_top = vm->top;
+    vm->top = stack_free(vm);
+    g->depth = depth;
+    g->inner = vm->root;
+    vm->root = g;
+    g->flags |= GEN_F_DRIVEN;
+    g->handled = vm->handled;
+    vm->handled = V_NONE;
+    g->h.refs++;
+    g->up.ret_R = NULL;
+    vm->entry = &e;
+    vm->c_depth++;
+    g->regs[INS_A(g->pc[-1])] = V_NONE;
+    g->state = GEN_RUNNING;
+    RunResult r = ou_run(vm, g->regs, g->pc, false, out);
+    vm->c_depth--;
+    vm->entry = e.prev;
+    vm->R = e.R;
+    vm->pc = e.pc;
+    vm->top = saved_top;
+    obj_release(vm, g);
+    *result = r == RUN_RETURN ? GEN_RETURN : r == RUN_YIELD ? GEN_YIELD : GEN_ERROR;
+    return true;
+}
+
 GenResult ou_gen_resume(VM *vm, Gen *g, Value value, Value *out)
 {
     if (g->state == GEN_CLOSED) {

@@ -1640,15 +1640,20 @@ do_return_gen:
             release(vm, child);
             NEXT();
         }
-        if (LIKELY(vm->root == g && g->up.ret_R && vm->handled == V_NONE && !C)) { /* ou_gen_leave, likewise */
-            R = g->up.ret_R;
-            pc = g->ret_pc;
+        if (LIKELY(vm->root == g && vm->handled == V_NONE && !C)) { /* ou_gen_leave, likewise */
+            Value *to = g->up.ret_R;
             vm->root = g->inner;
             g->inner = g;
             g->flags &= ~GEN_F_DRIVEN;
             g->up.ret_R = NULL;
             vm->handled = g->handled;
             g->handled = V_UNBOUND;
+            if (!to) {
+                *out = v;
+                return RUN_YIELD;
+            }
+            R = to;
+            pc = g->ret_pc;
             i = pc[-1]; /* FORITER A B */
             if (B < frame_code(R)->nlocals)
                 SET(B, v);

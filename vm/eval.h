@@ -101,6 +101,7 @@ void ou_agen_done(VM *vm, Value child); /* an asend/athrow object or the generat
 GenResult ou_leaf_step(VM *vm, Value leaf, Value value, Value exc, Value *out);
 void ou_gen_mark_closed(VM *vm, Gen *g);
 bool ou_gen_enter(VM *vm, Gen *root, Gen **inner); /* start driving: depth check, links vm->root, swaps vm->handled; false: raised */
+bool ou_gen_next_quick(VM *vm, Gen *g, GenResult *result, Value *out);
 void ou_gen_leave(VM *vm, Gen *root, bool finished); /* the reverse; finished: marks it closed */
 void ou_agen_hooks(VM *vm, Gen *g);
 Value ou_async_gen_anext(VM *vm, Value agen);

@@ -176,7 +176,9 @@ static Value finish(VM *vm, GenResult r, Value v)
 static Value gen_next(VM *vm, Value self)
 {
     Value v;
-    GenResult r = ou_gen_resume(vm, as_gen(self), V_NONE, &v);
+    GenResult r;
+    if (!ou_gen_next_quick(vm, as_gen(self), &r, &v))
+        r = ou_gen_resume(vm, as_gen(self), V_NONE, &v);
     if (r == GEN_RETURN && v == V_NONE)
         return V_NULL;
     return finish(vm, r, v);
