@@ -439,7 +439,8 @@ bool ou_gen_close(VM *vm, Gen *g)
     release(vm, exc);
     if (r == GEN_YIELD) {
         release(vm, out);
-        ou_raise(vm, E_RUNTIME, "%s ignored GeneratorExit", kind_name(g));
+        /* whoever awaits an async generator closes what asend() gave it, which calls itself a coroutine */
+        ou_raise(vm, E_RUNTIME, "%s ignored GeneratorExit", g->kind == T_ASYNC_GENERATOR ? "coroutine" : kind_name(g));
         return false;
     }
     if (r == GEN_RETURN) {

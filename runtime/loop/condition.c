@@ -237,6 +237,8 @@ static Value get_lock(VM *vm, Value self) { return (void)vm, retain(as_cond(self
 static Value get_waiters(VM *vm, Value self) { return ou_wait_list(vm, &as_cond(self)->waiters, COND_SLOTS); }
 static Value get_loop(VM *vm, Value self) { return (void)vm, as_cond(self)->loop ? retain(v_of(as_cond(self)->loop)) : V_NONE; }
 
+static bool set_loop(VM *vm, Value self, Value v) { return ou_sync_set_loop(vm, &as_cond(self)->loop, v); }
+
 static Value cond_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     (void)args;
@@ -303,7 +305,7 @@ static const NativeDef cond_methods[] = {
     {0},
 };
 static const GetSetDef cond_getset[] = {
-    {"_lock", get_lock, NULL, NULL}, {"_waiters", get_waiters, NULL, NULL}, {"_loop", get_loop, NULL, NULL}, {0},
+    {"_lock", get_lock, NULL, NULL}, {"_waiters", get_waiters, NULL, NULL}, {"_loop", get_loop, set_loop, NULL}, {0},
 };
 const TypeDef ou_condition_def = {
     .name = "asyncio.locks.Condition",

@@ -123,12 +123,17 @@ static bool report_late(VM *vm, Group *g, Value task, Value exc)
     return v != V_NULL;
 }
 
+static bool add_error(VM *vm, Group *g, Value exc)
+{
+    if (!is_exact(g->errors, T_LIST)) /* raised already */
+        return ou_raise(vm, E_ATTRIBUTE, "'NoneType' object has no attribute 'append'") != V_NULL;
+    return ou_list_append(vm, as_list(g->errors), exc);
+}
+
 /* A task has ended and failed with exc. */
 static bool failed(VM *vm, Group *g, Value task, Value exc)
 {
-    if (!is_exact(g->errors, T_LIST))
-        return ou_raise(vm, E_ATTRIBUTE, "'NoneType' object has no attribute 'append'") != V_NULL;
-    if (!ou_list_append(vm, as_list(g->errors), exc))
+    if (!add_error(vm, g, exc))
         return false;
     if (g->base_error == V_NONE && is_base_error(vm, exc))
         g->base_error = retain(exc);
@@ -311,7 +316,7 @@ static GenResult leave(VM *vm, NativeCoro *c, Value *out)
     }
     Value exc = c->slots[WS_EXC];
     if (c->slots[WS_TYPE] != V_NONE && !ou_is_a(vm, exc, E_CANCELLED)) {
-        if (!is_exact(g->errors, T_LIST) || !ou_list_append(vm, as_list(g->errors), exc))
+        if (!add_error(vm, g, exc))
             return GEN_ERROR;
         errors = true;
     }

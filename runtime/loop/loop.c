@@ -764,7 +764,9 @@ static Value l_get_clock_resolution(VM *vm, Value self)
 }
 static bool l_set_clock_resolution(VM *vm, Value self, Value v)
 {
-    return v != V_NULL && ou_to_double(vm, v, &as_loop(self)->clock_resolution);
+    if (v == V_NULL)
+        return ou_raise(vm, E_ATTRIBUTE, "_clock_resolution") != V_NULL;
+    return ou_to_double(vm, v, &as_loop(self)->clock_resolution);
 }
 static Value l_get_ready(VM *vm, Value self)
 {

@@ -663,8 +663,22 @@ static void queue_clear(VM *vm, Obj *o)
 }
 
 static Value get_maxsize(VM *vm, Value self) { return (void)vm, retain(as_queue(self)->maxsize); }
-static bool assign_maxsize(VM *vm, Value self, Value v) { return v != V_NULL && set_maxsize(vm, as_queue(self), v); }
+static bool assign_maxsize(VM *vm, Value self, Value v) 
+{
+    return v == V_NULL ? ou_raise(vm, E_ATTRIBUTE, "_maxsize") != V_NULL : set_maxsize(vm, as_queue(self), v);
+}
 static Value get_unfinished(VM *vm, Value self) { return (void)vm, v_smallint((int64_t)as_queue(self)->unfinished); }
+static bool set_unfinished(VM *vm, Value self, Value v)
+{
+    int64_t n;
+    if (v == V_NULL)
+        return ou_raise(vm, E_ATTRIBUTE, "_unfinished_tasks") != V_NULL;
+    if (!ou_index_i64(vm, v, &n))
+        return false;
+    as_queue(self)->unfinished = n < 0 ? 0 : (uint64_t)n;
+    return true;
+}
+static bool set_loop(VM *vm, Value self, Value v) { return ou_sync_set_loop(vm, &as_queue(self)->loop, v); }
 static Value get_shutdown(VM *vm, Value self) { return (void)vm, v_bool(as_queue(self)->is_shutdown); }
 static Value get_loop(VM *vm, Value self) { return (void)vm, as_queue(self)->loop ? retain(v_of(as_queue(self)->loop)) : V_NONE; }
 static Value get_getters(VM *vm, Value self) { return ou_wait_list(vm, &as_queue(self)->getters, QUEUE_SLOTS); }
@@ -692,9 +706,9 @@ static const GetSetDef queue_getset[] = {
     {"maxsize", get_maxsize, NULL, NULL},
     {"_maxsize", get_maxsize, assign_maxsize, NULL},
     {"_queue", get_items, assign_items, NULL},
-    {"_unfinished_tasks", get_unfinished, NULL, NULL},
+    {"_unfinished_tasks", get_unfinished, set_unfinished, NULL},
     {"_is_shutdown", get_shutdown, NULL, NULL},
-    {"_loop", get_loop, NULL, NULL},
+    {"_loop", get_loop, set_loop, NULL},
     {"_getters", get_getters, NULL, NULL},
     {"_putters", get_putters, NULL, NULL},
     {0},

@@ -199,21 +199,22 @@ int ou_no_args_init(VM *vm, const char *name, int n, Tuple *kwnames)
     return vm->exc == V_NULL ? 0 : -1;
 }
 
+bool ou_sync_set_loop(VM *vm, Loop **place, Value v)
+{
+    if (v != V_NULL && v != V_NONE && !ou_is_a(vm, v, T_LOOP))
+        return ou_raise(vm, E_TYPE, "an event loop or None is expected, got %T", v) != V_NULL;
+    Loop *old = *place;
+    *place = v == V_NULL || v == V_NONE ? NULL : as_loop(retain(v));
+    if (old)
+        release(vm, v_of(old));
+    return true;
+}
 static Value sync_get_loop(VM *vm, Value self)
 {
     (void)vm;
     return as_sync(self)->loop ? retain(v_of(as_sync(self)->loop)) : V_NONE;
 }
-static bool sync_set_loop(VM *vm, Value self, Value v)
-{
-    if (v != V_NULL && v != V_NONE && !ou_is_a(vm, v, T_LOOP))
-        return ou_raise(vm, E_TYPE, "an event loop or None is expected, got %T", v) != V_NULL;
-    Loop *old = as_sync(self)->loop;
-    as_sync(self)->loop = v == V_NULL || v == V_NONE ? NULL : as_loop(retain(v));
-    if (old)
-        release(vm, v_of(old));
-    return true;
-}
+static bool sync_set_loop(VM *vm, Value self, Value v) { return ou_sync_set_loop(vm, &as_sync(self)->loop, v); }
 static Value sync_waiters(VM *vm, Value self) { return ou_wait_list(vm, &as_sync(self)->waiters, WS_SLOTS); }
 static const GetSetDef sync_getset[] = {{"_loop", sync_get_loop, sync_set_loop, NULL}, {"_waiters", sync_waiters, NULL, NULL}, {0}};
 
@@ -466,7 +467,7 @@ static int sema_init(VM *vm, Value self, const Value *args, int n, Tuple *kwname
 {
     Value a[1];
     int64_t v = 1;
-    if (!ou_bind(vm, "Semaphore(value=1)", args, n, kwnames, a) || (a[0] != V_NULL && !ou_index_i64(vm, a[0], &v)))
+    if (!ou_bind(vm, "Semaphore.__init__(value=1)", args, n, kwnames, a) || (a[0] != V_NULL && !ou_index_i64(vm, a[0], &v)))
         return -1;
     if (v < 0) {
         ou_raise(vm, E_VALUE, "Semaphore initial value must be >= 0");

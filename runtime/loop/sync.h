@@ -37,6 +37,7 @@ Value ou_wait_list(VM *vm, Node *list, unsigned nslots);                   /* th
 
 /* What primitives have in common. */
 bool ou_sync_bind(VM *vm, Value self, Loop **place);                       /* it belongs to the loop in which it is first waited on */
+bool ou_sync_set_loop(VM *vm, Loop **place, Value v);                      /* `_loop` by script; V_NONE: none */
 Value ou_sync_repr(VM *vm, Value self, const char *state, Node *waiters);
 Value ou_sync_aexit(VM *vm, const Value *args, int n);                     /* __aexit__ by self.release() */
 int ou_no_args_init(VM *vm, const char *name, int n, Tuple *kwnames);
