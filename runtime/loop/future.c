@@ -19,7 +19,7 @@ FutureExtra *ou_future_extra(VM *vm, Future *f)
         }
         f->extra->cancel_msg = f->extra->cancelled_exc = f->extra->source = V_NONE;
         f->extra->throw_exc = V_NULL;
-        f->extra->traceback = V_NONE;
+        f->extra->traceback = f->extra->name = V_NONE;
     }
     return f->extra;
 }
@@ -261,7 +261,7 @@ Value ou_future_error(VM *vm, Future *f)
     Value tb = V_NONE;
     if (f->extra) {
         tb = f->extra->traceback;
-        f->extra->traceback = V_NONE;
+        f->extra->traceback = f->extra->name = V_NONE;
     }
     f->flags &= (uint8_t)~FUT_LOG_TRACEBACK;
     set_owned(vm, &as_exc(f->result)->traceback, tb);
@@ -743,6 +743,7 @@ void ou_future_dealloc_parts(VM *vm, Future *f)
         release(vm, x->source);
         xrelease(vm, x->throw_exc);
         release(vm, x->traceback);
+        release(vm, x->name);
         ou_free(&vm->heap, x, sizeof *x);
     }
     Value r = f->result;
@@ -780,6 +781,7 @@ void ou_future_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
         ou_visit(vm, f->extra->source, visit, arg);
         ou_visit(vm, f->extra->throw_exc, visit, arg);
         ou_visit(vm, f->extra->traceback, visit, arg);
+        ou_visit(vm, f->extra->name, visit, arg);
     }
 }
 

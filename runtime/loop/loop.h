@@ -28,7 +28,7 @@ typedef void (*WaiterFn)(VM *vm, Waiter *w); /* its own entry of the ready ring;
 enum { WAIT_TASK, WAIT_SCRIPT, WAIT_NATIVE };
 struct Waiter {
     Waiter *next;
-    uint8_t kind;
+    uint64_t kind : 8, id : 56; /* id: of a WAIT_TASK, n of the name "Task-n"; it has no room elsewhere */
     /* WAIT_TASK waiters are embedded in their Task and end here */
 };
 typedef struct CallWaiter { /* WAIT_SCRIPT (cb, ctx) and WAIT_NATIVE (fn, owner) */
@@ -48,6 +48,7 @@ typedef struct FutureExtra { /* rare things */
     Value cancelled_exc;   /* the CancelledError a task ended with, given out once */
     Value source;          /* debug: list of FrameSummary-like tuples where it was created */
     Value throw_exc;       /* tasks: what the next step raises */
+    Value name;            /* tasks: the name if it is not Task-n; V_NONE */
     Value traceback;       /* that of the error when it was set; whoever fetches the error first gets it back */
 } FutureExtra;
 struct Future {
@@ -66,7 +67,6 @@ struct Task {
     Value coro;
     Value waiting;         /* _fut_waiter: owned future, V_NONE */
     Value ctx;             /* context map (dict or V_NONE) or Context object */
-    Value name;            /* str, or a small int n for "Task-n" */
     Node live;             /* in loop->tasks: the strong reference */
 };
 static inline Future *as_future(Value v) { return (Future *)v_obj(v); }

@@ -74,6 +74,12 @@ static void wait_for(VM *vm, Task *t, Value v)
             t->f.flags &= (uint8_t)~FUT_TASK_MUST_CANCEL;
         return;
     }
+    if (v == v_of(t)) {
+        ou_raise(vm, E_RUNTIME, "Task cannot await on itself: %R", v_of(t));
+        bad_yield(vm, t);
+        release(vm, v);
+        return;
+    }
     if (plain_future(vm, v)) {
         Future *f = as_future(v);
         if (!(f->flags & FUT_BLOCKING)) {
@@ -85,12 +91,6 @@ static void wait_for(VM *vm, Task *t, Value v)
         f->flags &= (uint8_t)~FUT_BLOCKING;
         if (f->loop != t->f.loop) {
             ou_raise(vm, E_RUNTIME, "Task %R got Future %R attached to a different loop", v_of(t), v);
-            bad_yield(vm, t);
-            release(vm, v);
-            return;
-        }
-        if (v == v_of(t)) {
-            ou_raise(vm, E_RUNTIME, "Task cannot await on itself: %R", v_of(t));
             bad_yield(vm, t);
             release(vm, v);
             return;
@@ -306,6 +306,18 @@ int ou_task_cancel(VM *vm, Task *t, Value msg)
 
 /* ---- making ---- */
 
+static bool set_name(VM *vm, Task *t, Value name)
+{
+    Value s = is_str(name) ? retain(name) : ou_str(vm, name);
+    FutureExtra *x = s == V_NULL ? NULL : ou_future_extra(vm, &t->f);
+    if (!x) {
+        xrelease(vm, s);
+        return false;
+    }
+    set_owned(vm, &x->name, s);
+    return true;
+}
+
 static bool start(VM *vm, Task *t, Loop *l, Value coro, Value name, Value ctx)
 {
     t->w.kind = WAIT_TASK;
@@ -319,13 +331,9 @@ static bool start(VM *vm, Task *t, Loop *l, Value coro, Value name, Value ctx)
         release(vm, t->ctx);
     t->ctx = ctx == V_NULL || ctx == V_NONE ? ou_context_copy(vm) : retain(ctx);
     if (name == V_NONE)
-        t->name = v_smallint((int64_t)++vm->id_counter);
-    else
-        t->name = is_str(name) ? retain(name) : ou_str(vm, name);
-    if (t->name == V_NULL) {
-        t->name = V_NONE;
+        t->w.id = ++vm->id_counter & (UINT64_MAX >> 8);
+    else if (!set_name(vm, t, name))
         return false;
-    }
     if (!ou_loop_reserve(vm, l))
         return false;
     list_push_back(&l->tasks, &t->live);
@@ -351,7 +359,7 @@ Value ou_task_new(VM *vm, Loop *l, Value coro, Value name, Value ctx, bool eager
     if (!t)
         return V_NULL;
     list_init(&t->live);
-    t->f.result = t->coro = t->waiting = t->name = V_NONE;
+    t->f.result = t->coro = t->waiting = V_NONE;
     t->ctx = V_NONE;
     if (!start(vm, t, l, coro, name, ctx)) {
         release(vm, v_of(t));
@@ -410,7 +418,7 @@ static Value task_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
     if (!t)
         return V_NULL;
     list_init(&t->live);
-    t->f.result = t->coro = t->waiting = t->name = V_NONE;
+    t->f.result = t->coro = t->waiting = V_NONE;
     t->ctx = V_NONE;
     return v_of(t);
 }
@@ -483,7 +491,8 @@ static Value t_uncancel(VM *vm, const Value *args, int n)
 }
 static Value task_name(VM *vm, Task *t)
 {
-    return is_small(t->name) ? ou_str_format(vm, "Task-%ld", v_small(t->name)) : retain(t->name);
+    FutureExtra *x = t->f.extra;
+    return x && x->name != V_NONE ? retain(x->name) : ou_str_format(vm, "Task-%ld", (long)t->w.id);
 }
 static Value t_get_name(VM *vm, const Value *args, int n)
 {
@@ -493,11 +502,7 @@ static Value t_get_name(VM *vm, const Value *args, int n)
 static Value t_set_name(VM *vm, const Value *args, int n)
 {
     (void)n;
-    Value s = ou_str(vm, args[1]);
-    if (s == V_NULL)
-        return V_NULL;
-    set_owned(vm, &as_task(args[0])->name, s);
-    return V_NONE;
+    return set_name(vm, as_task(args[0]), args[1]) ? V_NONE : V_NULL;
 }
 static Value t_get_coro(VM *vm, const Value *args, int n)
 {
@@ -625,8 +630,7 @@ static void task_dealloc(VM *vm, Obj *o)
     xrelease(vm, t->waiting);
     xrelease(vm, t->coro);
     xrelease(vm, t->ctx);
-    xrelease(vm, t->name);
-    t->waiting = t->coro = t->ctx = t->name = V_NONE;
+    t->waiting = t->coro = t->ctx = V_NONE;
     ou_future_dealloc_parts(vm, &t->f);
     ou_finish_dealloc(vm, o, 0);
 }
@@ -637,7 +641,6 @@ static void task_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
     ou_visit(vm, t->waiting, visit, arg);
     ou_visit(vm, t->coro, visit, arg);
     ou_visit(vm, t->ctx, visit, arg);
-    ou_visit(vm, t->name, visit, arg);
 }
 static void task_clear(VM *vm, Obj *o)
 {
