@@ -9,8 +9,13 @@ typedef struct ByteFile { /* _io.FileIO, _io.BufferedReader, _io.BufferedWriter,
     Obj h;
     int fd;                /* -1: closed or detached */
     bool readable, writable, seekable, seek_known, raw, append, closefd, closed, finalizing;
-    Value name;            /* what open() was given */
-    Value mode;            /* str */
+    bool made;             /* __init__ has run and detach() has not */
+    bool detached;
+    bool foreign;          /* base is no plain FileIO: its methods do the work */
+    Value base;            /* the raw file below a buffered one, if somebody has seen it; else V_NULL and fd is our own */
+    Value name;            /* what open() was given; V_NULL: the base's */
+    Value mode;            /* str; V_NULL: the base's */
+    uint64_t user;         /* the thread that is in a call with buf while flushing is set */
     uint8_t *buf;          /* read-ahead or pending writes, never both */
     uint32_t cap, pos, end; /* read: buf[pos..end) is unread; write: buf[0..end) is pending (pos 0) */
     bool writing;
@@ -24,9 +29,12 @@ typedef struct TextFile { /* _io.TextIOWrapper */
     ByteFile *native;      /* bytes when it is a ByteFile, else NULL */
     Value encoding, errors; /* str */
     Value mode;            /* str or V_NULL */
+    Value pend;            /* bytearray: encoded and not yet written, for bytes that are no ByteFile; or V_NULL */
     uint8_t codec;         /* CODEC_* */
     uint8_t newline;       /* NL_* */
     bool line_buffering, write_through, utf8_strict, telling, bom_done;
+    bool made;             /* __init__ has run */
+    bool unseekable;
     char *text;            /* decoded and not yet read: UTF-8, newlines translated */
     size_t text_cap, text_pos, text_end;
     char carry[8];         /* bytes of an incomplete character at the end of what was read */

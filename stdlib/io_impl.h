@@ -26,6 +26,21 @@ Value ou_io_closed(VM *vm);                        /* raises "I/O operation on c
 /* A size argument: not given, None or negative: -1. */
 bool ou_io_size(VM *vm, Value v, int64_t *out);
 
+/* mod_io_raw.c: what a byte file stands on. Sizes and positions: -1 raised, -2 would block. */
+int ou_io_fd(const ByteFile *f);
+bool ou_io_attach(VM *vm, ByteFile *f, Value raw); /* f buffers that raw file from now on */
+int ou_io_bytes_closed(VM *vm, const ByteFile *f); /* 1, 0, -1 raised */
+ssize_t ou_io_raw_read(VM *vm, ByteFile *f, void *p, size_t n);
+ssize_t ou_io_raw_write(VM *vm, ByteFile *f, const void *p, size_t n);
+int64_t ou_io_raw_seek(VM *vm, ByteFile *f, int64_t offset, int whence);
+bool ou_io_raw_close(VM *vm, ByteFile *f);
+Value ou_io_raw_ask(VM *vm, ByteFile *f, const char *method); /* base.method() */
+Value ou_io_blank(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames); /* __new__ of all byte files */
+int ou_io_fileio_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
+int ou_io_reader_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
+int ou_io_writer_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
+int ou_io_random_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames);
+
 /* mod_io_bytes.c */
 Value ou_io_bytefile_new(VM *vm, Type *type, int fd, Value name, Value mode, bool closefd);
 bool ou_io_flush_bytes(VM *vm, ByteFile *f);

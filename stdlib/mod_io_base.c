@@ -250,6 +250,19 @@ static Value base_writelines(VM *vm, const Value *args, int n)
     return vm->exc == V_NULL ? V_NONE : V_NULL;
 }
 
+/* An object of a script's class is closed when it dies; the native types do that themselves. */
+static void base_finalize(VM *vm, Obj *o)
+{
+    if (!(ou_type_of(vm, v_of(o))->flags & TF_HEAP))
+        return;
+    Value exc = ou_exc_take(vm);
+    int closed = closed_state(vm, v_of(o));
+    Value r = closed == 0 ? ou_call_method(vm, v_of(o), name_of(vm, N_close), NULL, 0, NULL) : V_NULL;
+    xrelease(vm, r);
+    ou_exc_clear(vm);
+    vm->exc = exc;
+}
+
 static Value base_iter(VM *vm, Value self) { return check_open(vm, self) ? retain(self) : V_NULL; }
 
 static Value base_next(VM *vm, Value self)
@@ -396,7 +409,7 @@ static const GetSetDef text_getset[] = {
 
 #define BASE_FLAGS (TF_GC | TF_BASE | TF_DICT | TF_WEAKREF)
 const TypeDef ou_io_iobase_def = {.name = "_io._IOBase", .flags = BASE_FLAGS, .methods = base_methods, .getset = base_getset,
-                                  .slots = {.iter = base_iter, .next = base_next}};
+                                  .slots = {.finalize = base_finalize, .iter = base_iter, .next = base_next}};
 const TypeDef ou_io_rawbase_def = {.name = "_io._RawIOBase", .flags = BASE_FLAGS, .methods = raw_methods};
 const TypeDef ou_io_bufbase_def = {.name = "_io._BufferedIOBase", .flags = BASE_FLAGS, .methods = buf_methods};
 const TypeDef ou_io_textbase_def = {.name = "_io._TextIOBase", .flags = BASE_FLAGS, .methods = text_methods, .getset = text_getset};

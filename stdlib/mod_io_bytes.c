@@ -2,7 +2,7 @@
  * The one thing to know: the buffer holds either unread bytes (reading) or pending ones (writing), never both; going from one to
  * the other flushes or seeks back. A raw file (FileIO) has no buffer and makes one system call per request. */
 #include <errno.h>
-#include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,78 +14,42 @@
 
 static ByteFile *self_of(Value v) { return (ByteFile *)v_obj(v); }
 
-/* ---- system calls ------------------------------------------------------------------------------------------------------ */
-
-static ssize_t sys_read(VM *vm, ByteFile *f, void *p, size_t n)
-{
-    for (;;) {
-        ou_blocking_begin(vm);
-        ssize_t got = read(f->fd, p, n);
-        int err = errno;
-        ou_blocking_end(vm);
-        if (got >= 0)
-            return got;
-        if (err == EINTR) {
-            if (!ou_safepoint(vm))
-                return -1;
-            if (f->fd < 0)
-                return ou_io_closed(vm), -1;
-            continue;
-        }
-        if (err == EAGAIN)
-            return -2;
-        ou_raise_errno(vm, err, V_NULL);
-        return -1;
-    }
-}
-
-static ssize_t sys_write(VM *vm, ByteFile *f, const void *p, size_t n)
-{
-    for (;;) {
-        ou_blocking_begin(vm);
-        ssize_t put = write(f->fd, p, n);
-        int err = errno;
-        ou_blocking_end(vm);
-        if (put >= 0)
-            return put;
-        if (err == EINTR) {
-            if (!ou_safepoint(vm))
-                return -1;
-            if (f->fd < 0)
-                return ou_io_closed(vm), -1;
-            continue;
-        }
-        if (err == EAGAIN && f->raw)
-            return -2;
-        ou_raise_errno(vm, err, V_NULL);
-        return -1;
-    }
-}
+/* ---- the buffer ------------------------------------------------------------------------------------------------------------ */
 
 /* Standard streams of a host that wants the output itself. */
 static bool to_host(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
 {
-    if (!vm->write || (f->fd != 1 && f->fd != 2) || f->closefd)
+    if (!vm->write || (f->fd != 1 && f->fd != 2) || f->closefd || f->foreign)
         return false;
     vm->write(vm->write_ud, f->fd, (const char *)p, n);
     return true;
+}
+
+/* BlockingIOError of a buffered file whose raw file takes no more; taken: how much of the caller's bytes is written or kept. */
+static void raise_blocked(VM *vm, int64_t taken)
+{
+    Value a[3] = {v_smallint(EAGAIN), ou_str_c(vm, "write could not complete without blocking"), ou_int(vm, taken)};
+    if (a[1] != V_NULL && a[2] != V_NULL)
+        ou_raise_args(vm, E_BLOCKING_IO, a, 3);
+    xrelease(vm, a[1]);
+    xrelease(vm, a[2]);
 }
 
 static bool write_all(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
 {
     if (n == 0 || to_host(vm, f, p, n))
         return true;
-    while (n) {
-        ssize_t put = sys_write(vm, f, p, n);
+    size_t done = 0;
+    while (done < n) {
+        ssize_t put = ou_io_raw_write(vm, f, p + done, n - done);
+        if (put == -2)
+            raise_blocked(vm, (int64_t)done);
         if (put < 0)
             return false;
-        p += put;
-        n -= (size_t)put;
+        done += (size_t)put;
     }
     return true;
 }
-
-/* ---- the buffer ------------------------------------------------------------------------------------------------------------ */
 
 static bool need_buffer(VM *vm, ByteFile *f)
 {
@@ -103,6 +67,8 @@ static bool need_buffer(VM *vm, ByteFile *f)
 static bool wait_idle(VM *vm, ByteFile *f)
 {
     while (f->flushing) {
+        if (f->user == (uint64_t)pthread_self()) /* a signal handler, or the raw object itself */
+            return ou_raise(vm, E_RUNTIME, "reentrant call inside %R", v_of(f)) != V_NULL;
         ou_blocking_begin(vm);
         usleep(500);
         ou_blocking_end(vm);
@@ -125,10 +91,13 @@ bool ou_io_flush_bytes(VM *vm, ByteFile *f)
         return true;
     }
     f->flushing = true;
+    f->user = (uint64_t)pthread_self();
     f->busy++;
     bool ok = true;
     while (done < n) {
-        ssize_t put = sys_write(vm, f, f->buf + done, n - done);
+        ssize_t put = ou_io_raw_write(vm, f, f->buf + done, n - done);
+        if (put == -2)
+            raise_blocked(vm, 0);
         if (put < 0) {
             ok = false; /* what was written must not be written again */
             break;
@@ -152,7 +121,9 @@ static bool stop_reading(VM *vm, ByteFile *f)
     }
     int64_t ahead = (int64_t)f->end - f->pos;
     f->pos = f->end = 0;
-    if (lseek(f->fd, -ahead, SEEK_CUR) < 0 && errno != ESPIPE)
+    if (f->foreign)
+        return ou_io_raw_seek(vm, f, -ahead, SEEK_CUR) >= 0;
+    if (lseek(ou_io_fd(f), -ahead, SEEK_CUR) < 0 && errno != ESPIPE)
         return ou_raise_errno(vm, errno, V_NULL), false;
     return true;
 }
@@ -202,8 +173,9 @@ int64_t ou_io_fill(VM *vm, ByteFile *f)
     if (f->end == f->cap)
         return 0;
     f->flushing = true;
+    f->user = (uint64_t)pthread_self();
     f->busy++;
-    ssize_t got = sys_read(vm, f, f->buf + f->end, f->cap - f->end);
+    ssize_t got = ou_io_raw_read(vm, f, f->buf + f->end, f->cap - f->end);
     f->busy--;
     f->flushing = false;
     if (f->closed)
@@ -215,9 +187,9 @@ int64_t ou_io_fill(VM *vm, ByteFile *f)
 
 bool ou_io_tell_bytes(VM *vm, ByteFile *f, int64_t *pos)
 {
-    off_t p = lseek(f->fd, 0, SEEK_CUR);
+    int64_t p = ou_io_raw_seek(vm, f, 0, SEEK_CUR);
     if (p < 0)
-        return ou_raise_errno(vm, errno, V_NULL), false;
+        return false;
     *pos = f->writing ? p + f->end : p - (f->end - f->pos);
     return true;
 }
@@ -231,9 +203,9 @@ bool ou_io_seek_bytes(VM *vm, ByteFile *f, int64_t offset, int whence, int64_t *
         if (whence == SEEK_CUR)
             offset -= (int64_t)(f->end - f->pos);
     }
-    off_t p = lseek(f->fd, offset, whence);
+    int64_t p = ou_io_raw_seek(vm, f, offset, whence);
     if (p < 0)
-        return ou_raise_errno(vm, errno, V_NULL), false;
+        return false;
     f->pos = f->end = 0;
     *pos = p;
     return true;
@@ -241,27 +213,27 @@ bool ou_io_seek_bytes(VM *vm, ByteFile *f, int64_t offset, int whence, int64_t *
 
 bool ou_io_close_bytes(VM *vm, ByteFile *f)
 {
-    if (f->closed)
-        return true;
-    bool ok = f->fd < 0 || ou_io_flush_bytes(vm, f);
+    int gone = ou_io_bytes_closed(vm, f);
+    if (gone != 0)
+        return gone > 0;
+    bool ok = (f->fd < 0 && !f->foreign) || ou_io_flush_bytes(vm, f);
     if (f->closed) /* by another thread, while this one was flushing */
         return ok;
     Value exc = ok ? V_NULL : ou_exc_take(vm);
-    f->closed = true;
+    f->closed = !f->foreign;
     if (!f->busy) {
         ou_free(&vm->heap, f->buf, f->cap);
         f->buf = NULL;
     }
     f->pos = f->end = 0;
-    int fd = f->fd;
-    f->fd = -1;
-    if (fd >= 0 && f->closefd && close(fd) < 0 && ok) {
-        ou_raise_errno(vm, errno, V_NULL);
-        return false;
-    }
-    if (!ok)
+    bool closed = ou_io_raw_close(vm, f);
+    if (exc == V_NULL)
+        return closed;
+    if (closed)
         ou_exc_restore(vm, exc);
-    return ok;
+    else
+        ou_exc_set_context(vm, vm->exc, exc), release(vm, exc);
+    return false;
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------------------------- */
@@ -272,6 +244,7 @@ Value ou_io_bytefile_new(VM *vm, Type *type, int fd, Value name, Value mode, boo
     if (!f)
         return V_NULL;
     f->fd = fd;
+    f->made = true;
     f->closefd = closefd;
     f->name = retain(name);
     f->mode = retain(mode);
@@ -285,13 +258,14 @@ Value ou_io_bytefile_new(VM *vm, Type *type, int fd, Value name, Value mode, boo
 static void byte_dealloc(VM *vm, Obj *o)
 {
     ByteFile *f = (ByteFile *)o;
-    if (!f->closed) {
+    if (!f->closed && f->made) {
         Value exc = ou_exc_take(vm);
         if (!ou_io_close_bytes(vm, f))
             ou_exc_clear(vm);
         vm->exc = exc;
     }
     ou_free(&vm->heap, f->buf, f->buf ? f->cap : 0);
+    xrelease(vm, f->base);
     xrelease(vm, f->name);
     xrelease(vm, f->mode);
     ou_finish_dealloc(vm, o, 0);
@@ -300,14 +274,20 @@ static void byte_dealloc(VM *vm, Obj *o)
 static void byte_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
 {
     ou_visit(vm, ((ByteFile *)o)->name, visit, arg);
+    ou_visit(vm, ((ByteFile *)o)->base, visit, arg);
 }
 
 /* ---- checks ---------------------------------------------------------------------------------------------------------------------- */
 
 static bool check_open(VM *vm, ByteFile *f, const char *doing)
 {
-    if (!f->closed)
-        return true;
+    if (!f->made && !f->raw) {
+        ou_raise(vm, E_VALUE, f->detached ? "raw stream has been detached" : "I/O operation on uninitialized object");
+        return false;
+    }
+    int closed = f->made ? ou_io_bytes_closed(vm, f) : 1;
+    if (closed <= 0)
+        return closed == 0;
     if (doing && !f->raw)
         ou_raise(vm, E_VALUE, "%s closed file", doing);
     else
@@ -369,8 +349,8 @@ static Value read_all(VM *vm, ByteFile *f)
     Grow g = {0};
     bool ok = start_reading(vm, f);
     struct stat st;
-    if (ok && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-        off_t at = lseek(f->fd, 0, SEEK_CUR);
+    if (ok && !f->foreign && fstat(ou_io_fd(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        off_t at = lseek(ou_io_fd(f), 0, SEEK_CUR);
         if (at >= 0 && at < st.st_size)
             ok = grow(vm, &g, (size_t)(st.st_size - at) + (f->end - f->pos) + 1);
     }
@@ -385,7 +365,7 @@ static Value read_all(VM *vm, ByteFile *f)
     bool blocked = false;
     while (ok) {
         ok = grow(vm, &g, g.cap - g.n > 256 ? 1 : IO_BUFFER);
-        ssize_t got = ok ? sys_read(vm, f, g.p + g.n, g.cap - g.n) : -1;
+        ssize_t got = ok ? ou_io_raw_read(vm, f, g.p + g.n, g.cap - g.n) : -1;
         if (got == -1)
             ok = false;
         blocked = got == -2;
@@ -406,7 +386,7 @@ static Value read_raw(VM *vm, ByteFile *f, int64_t n)
         n = 0x7ffff000;
     Grow g = {0};
     bool ok = grow(vm, &g, (size_t)n + 1);
-    ssize_t got = ok ? sys_read(vm, f, g.p, (size_t)n) : -1;
+    ssize_t got = ok ? ou_io_raw_read(vm, f, g.p, (size_t)n) : -1;
     if (got == -2) {
         grow_take(vm, &g, false);
         return V_NONE;
@@ -519,7 +499,7 @@ static Value byte_readinto(VM *vm, const Value *args, int n)
             done += part;
             continue;
         }
-        ssize_t got = sys_read(vm, f, b.p + done, (size_t)b.n - done);
+        ssize_t got = ou_io_raw_read(vm, f, b.p + done, (size_t)b.n - done);
         ok = got != -1;
         if (got <= 0)
             break;
@@ -599,7 +579,7 @@ static Value byte_write(VM *vm, const Value *args, int n)
     int64_t done = b.n;
     bool ok = true;
     if (f->raw && !to_host(vm, f, b.p, (size_t)b.n)) {
-        done = sys_write(vm, f, b.p, (size_t)b.n);
+        done = ou_io_raw_write(vm, f, b.p, (size_t)b.n);
         ok = done != -1;
     } else if (!f->raw) {
         ok = ou_io_write_bytes(vm, f, b.p, (size_t)b.n);
@@ -651,40 +631,52 @@ static Value byte_truncate(VM *vm, const Value *args, int n)
     } else if (!ou_io_tell_bytes(vm, f, &size)) {
         return V_NULL;
     }
-    if (ftruncate(f->fd, size) < 0)
+    if (f->foreign) {
+        Value length = ou_int(vm, size), r = length == V_NULL ? V_NULL : ou_call_method_c(vm, f->base, "truncate", &length, 1);
+        xrelease(vm, length);
+        return r;
+    }
+    if (ftruncate(ou_io_fd(f), size) < 0)
         return ou_raise_errno(vm, errno, V_NULL);
     return ou_int(vm, size);
+}
+
+/* The raw file below: made when somebody asks for it, and from then on the owner of the descriptor. Borrowed; V_NULL raised. */
+static Value raw_of(VM *vm, ByteFile *f)
+{
+    IoState *st = ou_io_state(vm);
+    if (!st || f->base != V_NULL)
+        return f->base;
+    Value raw = ou_io_bytefile_new(vm, st->fileio, f->fd, f->name, f->mode, f->closefd);
+    if (raw == V_NULL)
+        return V_NULL;
+    self_of(raw)->raw = true;
+    self_of(raw)->closed = f->closed;
+    f->base = raw;
+    return raw;
 }
 
 static Value byte_detach(VM *vm, const Value *args, int n)
 {
     (void)n;
     ByteFile *f = self_of(args[0]);
-    IoState *st = ou_io_state(vm);
-    if (!st || !check_open(vm, f, NULL) || !ou_io_flush_bytes(vm, f) || !stop_reading(vm, f))
+    if (!check_open(vm, f, NULL) || !ou_io_flush_bytes(vm, f) || !stop_reading(vm, f) || raw_of(vm, f) == V_NULL)
         return V_NULL;
-    Value raw = ou_io_bytefile_new(vm, st->fileio, f->fd, f->name, f->mode, f->closefd);
-    if (raw == V_NULL)
-        return V_NULL;
-    self_of(raw)->raw = true;
+    Value raw = f->base;
+    f->base = V_NULL;
     f->fd = -1;
-    f->closed = true;
+    f->made = false;
+    f->detached = true;
     return raw;
 }
 
-/* A FileIO over the same descriptor that does not close it: buffered files have no raw object of their own. */
 static Value byte_get_raw(VM *vm, Value self)
 {
     ByteFile *f = self_of(self);
-    IoState *st = ou_io_state(vm);
-    if (!st)
-        return V_NULL;
-    Value raw = ou_io_bytefile_new(vm, st->fileio, f->fd, f->name, f->mode, false);
-    if (raw != V_NULL) {
-        self_of(raw)->raw = true;
-        self_of(raw)->closed = f->closed;
-    }
-    return raw;
+    if (!f->made)
+        return check_open(vm, f, NULL) ? V_NONE : V_NULL;
+    Value raw = raw_of(vm, f);
+    return raw == V_NULL ? V_NULL : retain(raw);
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------------------------------- */
@@ -693,14 +685,18 @@ static Value byte_fileno(VM *vm, const Value *args, int n)
 {
     (void)n;
     ByteFile *f = self_of(args[0]);
-    return check_open(vm, f, NULL) ? v_smallint(f->fd) : V_NULL;
+    if (!check_open(vm, f, NULL))
+        return V_NULL;
+    return f->foreign ? ou_io_raw_ask(vm, f, "fileno") : v_smallint(ou_io_fd(f));
 }
 
 static Value byte_isatty(VM *vm, const Value *args, int n)
 {
     (void)n;
     ByteFile *f = self_of(args[0]);
-    return check_open(vm, f, NULL) ? v_bool(isatty(f->fd)) : V_NULL;
+    if (!check_open(vm, f, NULL))
+        return V_NULL;
+    return f->foreign ? ou_io_raw_ask(vm, f, "isatty") : v_bool(isatty(ou_io_fd(f)));
 }
 
 static Value byte_readable(VM *vm, const Value *args, int n)
@@ -719,28 +715,39 @@ static Value byte_seekable(VM *vm, const Value *args, int n)
 {
     (void)n;
     ByteFile *f = self_of(args[0]);
-    return check_open(vm, f, NULL) ? v_bool(lseek(f->fd, 0, SEEK_CUR) >= 0) : V_NULL;
+    if (!check_open(vm, f, NULL))
+        return V_NULL;
+    return f->foreign ? ou_io_raw_ask(vm, f, "seekable") : v_bool(lseek(ou_io_fd(f), 0, SEEK_CUR) >= 0);
 }
 
 static Value byte_get_closed(VM *vm, Value self)
 {
-    (void)vm;
-    return v_bool(self_of(self)->closed);
+    ByteFile *f = self_of(self);
+    if (!f->made)
+        return f->raw ? V_TRUE : check_open(vm, f, NULL) ? V_FALSE : V_NULL;
+    int closed = ou_io_bytes_closed(vm, f);
+    return closed < 0 ? V_NULL : v_bool(closed);
 }
-static Value byte_get_name(VM *vm, Value self)
+/* Of the raw file unless somebody has set it. */
+static Value byte_attr(VM *vm, ByteFile *f, Value v, NameId id)
 {
-    (void)vm;
-    return retain(self_of(self)->name);
+    if (v != V_NULL)
+        return retain(v);
+    if (f->base != V_NULL)
+        return ou_getattr(vm, f->base, name_of(vm, id));
+    return f->made || f->raw ? ou_raise_attr(vm, v_of(f), name_of(vm, id)) : check_open(vm, f, NULL) ? V_NONE : V_NULL;
 }
+static Value byte_get_name(VM *vm, Value self) { return byte_attr(vm, self_of(self), self_of(self)->name, N_name); }
 static bool byte_set_name(VM *vm, Value self, Value v)
 {
-    set_owned(vm, &self_of(self)->name, v == V_NULL ? V_NONE : retain(v));
+    set_owned(vm, &self_of(self)->name, v == V_NULL ? V_NULL : retain(v));
     return true;
 }
-static Value byte_get_mode(VM *vm, Value self)
+static Value byte_get_mode(VM *vm, Value self) { return byte_attr(vm, self_of(self), self_of(self)->mode, N_mode); }
+static bool byte_set_mode(VM *vm, Value self, Value v)
 {
-    (void)vm;
-    return retain(self_of(self)->mode);
+    set_owned(vm, &self_of(self)->mode, v == V_NULL ? V_NULL : retain(v));
+    return true;
 }
 static Value byte_get_closefd(VM *vm, Value self)
 {
@@ -751,72 +758,24 @@ static Value byte_get_closefd(VM *vm, Value self)
 static Value byte_repr(VM *vm, Value self)
 {
     ByteFile *f = self_of(self);
-    if (f->raw && f->closed)
+    if (f->raw && (f->closed || !f->made))
         return ou_str_format(vm, "<_io.FileIO [closed]>");
+    if (f->raw && f->name == V_NULL)
+        return ou_str_format(vm, "<_io.FileIO fd=%d mode=%R closefd=%s>", f->fd, f->mode, f->closefd ? "True" : "False");
     if (f->raw)
         return ou_str_format(vm, "<_io.FileIO name=%R mode=%R closefd=%s>", f->name, f->mode, f->closefd ? "True" : "False");
-    return ou_str_format(vm, "<_io.%U name=%R>", v_of(ou_type_of(vm, self)->name), f->name);
-}
-
-/* FileIO(file, mode='r', closefd=True, opener=None): open() without a buffer. */
-static Value fileio_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
-    Value a[4];
-    if (!ou_bind(vm, "FileIO(file, mode='r', closefd=True, opener=None)", args, n, kwnames, a))
-        return V_NULL;
-    Value mode = a[1] == V_NULL ? ou_str_c(vm, "rb") : ou_str_format(vm, strchr(as_str(a[1])->data, 'b') ? "%S" : "%Sb", a[1]);
-    if (mode == V_NULL)
-        return V_NULL;
-    Value open_args[8] = {a[0], mode, V_INT0, V_NULL, V_NULL, V_NULL, a[2], a[3]};
-    Value f = ou_io_open(vm, open_args, 8);
-    release(vm, mode);
-    if (f != V_NULL && cls != ou_type_of(vm, f)) { /* a subclass: an object of its own takes the descriptor over */
-        ByteFile *from = self_of(f);
-        Value g = ou_io_bytefile_new(vm, cls, from->fd, from->name, from->mode, from->closefd);
-        if (g != V_NULL) {
-            self_of(g)->raw = true;
-            from->fd = -1;
-            from->closed = true;
-        }
-        release(vm, f);
-        f = g;
+    Type *t = ou_type_of(vm, self);
+    Value module = t->flags & TF_HEAP ? ou_getattr(vm, v_of(t), name_of(vm, N_DU_module)) : ou_str_c(vm, "_io");
+    Value name = module == V_NULL ? V_NULL : byte_attr(vm, f, f->name, N_name), text = V_NULL;
+    if (module != V_NULL && name == V_NULL && (ou_exc_matches(vm, E_ATTRIBUTE) || ou_exc_matches(vm, E_VALUE))) {
+        ou_exc_clear(vm);
+        text = ou_str_format(vm, "<%S.%U>", module, v_of(t->qualname));
+    } else if (name != V_NULL) {
+        text = ou_str_format(vm, "<%S.%U name=%R>", module, v_of(t->qualname), name);
     }
-    return f;
-}
-
-/* BufferedReader(raw) and friends: over a FileIO they take a second descriptor object with the raw file kept open by name. */
-static Value buffered_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
-{
-    Value a[2];
-    if (!ou_bind(vm, "BufferedReader(raw, buffer_size=8192)", args, n, kwnames, a))
-        return V_NULL;
-    IoState *st = ou_io_state(vm);
-    if (!st)
-        return V_NULL;
-    if (!ou_is_subtype(ou_type_of(vm, a[0]), st->fileio))
-        return ou_io_unsupported(vm, "only a FileIO can be buffered");
-    ByteFile *raw = self_of(a[0]);
-    int64_t size = IO_BUFFER;
-    if (a[1] != V_NULL && !ou_index_i64(vm, a[1], &size))
-        return V_NULL;
-    if (size <= 0)
-        return ou_raise(vm, E_VALUE, "buffer size must be strictly positive");
-    Value f = ou_io_bytefile_new(vm, cls, raw->fd, raw->name, raw->mode, raw->closefd);
-    if (f != V_NULL) {
-        raw->closefd = false; /* the buffered file closes the descriptor */
-        self_of(f)->cap = (uint32_t)(size > (1 << 30) ? 1 << 30 : size);
-    }
-    return f;
-}
-
-static int keep_made(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
-{
-    (void)vm;
-    (void)self;
-    (void)args;
-    (void)n;
-    (void)kwnames;
-    return 0;
+    xrelease(vm, module);
+    xrelease(vm, name);
+    return text;
 }
 
 #define COMMON_METHODS                                                                                                \
@@ -836,20 +795,20 @@ static const NativeDef buffered_methods[] = {COMMON_METHODS,
                                              {"detach()", byte_detach, NULL, 0},
                                              {0}};
 static const GetSetDef byte_getset[] = {
-    {"closed", byte_get_closed, NULL, NULL}, {"name", byte_get_name, byte_set_name, NULL}, {"mode", byte_get_mode, NULL, NULL},
+    {"closed", byte_get_closed, NULL, NULL}, {"name", byte_get_name, byte_set_name, NULL}, {"mode", byte_get_mode, byte_set_mode, NULL},
     {"closefd", byte_get_closefd, NULL, NULL}, {0}};
 static const GetSetDef buffered_getset[] = {
     {"closed", byte_get_closed, NULL, NULL}, {"name", byte_get_name, byte_set_name, NULL}, {"mode", byte_get_mode, NULL, NULL},
     {"raw", byte_get_raw, NULL, NULL}, {0}};
 
-#define BYTE_TYPE(cname, make_fn, methods_, getset_)                                                                  \
+#define BYTE_TYPE(cname, init_fn, methods_, getset_)                                                                  \
     {                                                                                                                 \
         .name = (cname), .size = sizeof(ByteFile), .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF,                   \
-        .slots = {.make = (make_fn), .init = keep_made, .dealloc = byte_dealloc, .traverse = byte_traverse,           \
+        .slots = {.make = ou_io_blank, .init = (init_fn), .dealloc = byte_dealloc, .traverse = byte_traverse,           \
                   .repr = byte_repr, .next = byte_next},                                                              \
         .methods = (methods_), .getset = (getset_),                                                                   \
     }
-const TypeDef ou_io_fileio_def = BYTE_TYPE("_io.FileIO", fileio_make, raw_methods, byte_getset);
-const TypeDef ou_io_reader_def = BYTE_TYPE("_io.BufferedReader", buffered_make, buffered_methods, buffered_getset);
-const TypeDef ou_io_writer_def = BYTE_TYPE("_io.BufferedWriter", buffered_make, buffered_methods, buffered_getset);
-const TypeDef ou_io_random_def = BYTE_TYPE("_io.BufferedRandom", buffered_make, buffered_methods, buffered_getset);
+const TypeDef ou_io_fileio_def = BYTE_TYPE("_io.FileIO", ou_io_fileio_init, raw_methods, byte_getset);
+const TypeDef ou_io_reader_def = BYTE_TYPE("_io.BufferedReader", ou_io_reader_init, buffered_methods, buffered_getset);
+const TypeDef ou_io_writer_def = BYTE_TYPE("_io.BufferedWriter", ou_io_writer_init, buffered_methods, buffered_getset);
+const TypeDef ou_io_random_def = BYTE_TYPE("_io.BufferedRandom", ou_io_random_init, buffered_methods, buffered_getset);

@@ -86,53 +86,72 @@ static bool set_codec(VM *vm, TextFile *f, Value encoding, Value errors)
     return true;
 }
 
-Value ou_io_textfile_new(VM *vm, Type *type, Value bytes, Value encoding, Value errors, Value newline, bool line_buffering,
-                         bool write_through)
+static bool text_set(VM *vm, TextFile *f, Value bytes, Value encoding, Value errors, Value newline, bool line_buffering,
+                     bool write_through)
 {
     uint8_t nl;
     IoState *st = ou_io_state(vm);
-    if (!st || !ou_io_newline(vm, newline, &nl))
-        return V_NULL;
+    if (!st || !ou_io_newline(vm, newline, &nl) || !set_codec(vm, f, encoding, errors))
+        return false;
+    f->newline = nl;
+    set_owned(vm, &f->newlines_seen, V_NONE);
+    f->line_buffering = line_buffering;
+    f->write_through = write_through;
+    f->telling = true;
+    f->text_pos = f->text_end = 0;
+    f->ncarry = 0;
+    f->pending_cr = f->bom_done = false;
+    set_owned(vm, &f->bytes, retain(bytes));
+    Type *bt = ou_type_of(vm, bytes);
+    f->native = bt == st->reader || bt == st->writer || bt == st->random || bt == st->fileio ? (ByteFile *)v_obj(bytes) : NULL;
+    f->made = true;
+    return true;
+}
+
+Value ou_io_textfile_new(VM *vm, Type *type, Value bytes, Value encoding, Value errors, Value newline, bool line_buffering,
+                         bool write_through)
+{
     TextFile *f = ou_new(vm, type, 0);
     if (!f)
         return V_NULL;
-    f->newline = nl;
-    f->newlines_seen = V_NONE;
-    f->line_buffering = line_buffering;
-    f->write_through = write_through;
-    if (!set_codec(vm, f, encoding, errors)) {
-        obj_release(vm, f);
-        return V_NULL;
-    }
-    f->bytes = retain(bytes);
-    Type *bt = ou_type_of(vm, bytes);
-    f->native = bt == st->reader || bt == st->writer || bt == st->random || bt == st->fileio ? (ByteFile *)v_obj(bytes) : NULL;
-    return v_of(f);
+    if (text_set(vm, f, bytes, encoding, errors, newline, line_buffering, write_through))
+        return v_of(f);
+    obj_release(vm, f);
+    return V_NULL;
 }
 
 static Value text_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
-    Value a[6];
-    if (!ou_bind(vm, "TextIOWrapper(buffer, encoding=None, errors=None, newline=None, line_buffering=False, write_through=False)", args,
-                 n, kwnames, a))
-        return V_NULL;
-    int lb = a[4] == V_NULL ? 0 : ou_truth(vm, a[4]), wt = a[5] == V_NULL ? 0 : ou_truth(vm, a[5]);
-    if (lb < 0 || wt < 0)
-        return V_NULL;
-    Value probe = ou_getattr_c(vm, a[0], "readable");
-    if (probe == V_NULL)
-        return V_NULL;
-    release(vm, probe);
-    return ou_io_textfile_new(vm, cls, a[0], a[1], a[2], a[3], lb, wt);
+    (void)args;
+    (void)n;
+    (void)kwnames;
+    TextFile *f = ou_new(vm, cls, 0);
+    return f ? v_of(f) : V_NULL;
 }
 
 static int text_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
 {
-    (void)vm;
-    (void)self;
-    (void)args;
-    (void)n;
-    (void)kwnames;
+    Value a[6];
+    TextFile *f = self_of(self);
+    if (!ou_bind(vm, "TextIOWrapper(buffer, encoding=None, errors=None, newline=None, line_buffering=False, write_through=False)", args,
+                 n, kwnames, a))
+        return -1;
+    int lb = a[4] == V_NULL ? 0 : ou_truth(vm, a[4]), wt = a[5] == V_NULL ? 0 : ou_truth(vm, a[5]);
+    if (lb < 0 || wt < 0 || (f->made && f->bytes != V_NULL && !ou_io_text_flush(vm, f)))
+        return -1;
+    f->made = false;
+    if (a[1] != V_NULL && a[1] != V_NONE && !ou_is_a(vm, a[1], T_STR))
+        return ou_raise(vm, E_TYPE, "TextIOWrapper() argument 'encoding' must be str or None, not %T", a[1]), -1;
+    if (!text_set(vm, f, a[0], a[1], a[2], a[3], lb, wt))
+        return -1;
+    if (!f->native) { /* asked for once: whether tell() can be used at all */
+        Value r = ou_call_method_c(vm, f->bytes, "seekable", NULL, 0);
+        int truth = r == V_NULL ? -1 : ou_truth(vm, r);
+        xrelease(vm, r);
+        f->made = truth >= 0;
+        f->unseekable = truth == 0;
+        return truth < 0 ? -1 : 0;
+    }
     return 0;
 }
 
@@ -142,8 +161,8 @@ static bool is_closed(VM *vm, TextFile *f)
 {
     if (f->bytes == V_NULL)
         return false;
-    if (f->native)
-        return f->native->closed;
+    if (f->native && !f->native->foreign)
+        return ou_io_bytes_closed(vm, f->native) > 0;
     Value c = ou_getattr_c(vm, f->bytes, "closed");
     if (c == V_NULL) {
         ou_exc_clear(vm);
@@ -156,8 +175,8 @@ static bool is_closed(VM *vm, TextFile *f)
 
 static bool check(VM *vm, TextFile *f)
 {
-    if (f->bytes == V_NULL) {
-        ou_raise(vm, E_VALUE, "underlying buffer has been detached");
+    if (f->bytes == V_NULL || !f->made) {
+        ou_raise(vm, E_VALUE, f->made ? "underlying buffer has been detached" : "I/O operation on uninitialized object");
         return false;
     }
     if (is_closed(vm, f)) {
@@ -174,11 +193,27 @@ static bool call_bytes(VM *vm, TextFile *f, const char *method)
     return r != V_NULL;
 }
 
+/* Hands what was encoded for an object of the script to its write(). */
+static bool put_pending(VM *vm, TextFile *f)
+{
+    if (f->pend == V_NULL)
+        return true;
+    Value b = f->pend, r = V_NULL;
+    f->pend = V_NULL;
+    Value whole = ou_bytes_new(vm, ((ByteArray *)v_obj(b))->data, ((ByteArray *)v_obj(b))->n);
+    release(vm, b);
+    if (whole != V_NULL)
+        r = ou_call_method(vm, f->bytes, name_of(vm, N_write), &whole, 1, NULL);
+    xrelease(vm, whole);
+    xrelease(vm, r);
+    return r != V_NULL;
+}
+
 bool ou_io_text_flush(VM *vm, TextFile *f)
 {
     if (!check(vm, f))
         return false;
-    return f->native ? ou_io_flush_bytes(vm, f->native) : call_bytes(vm, f, "flush");
+    return f->native ? ou_io_flush_bytes(vm, f->native) : put_pending(vm, f) && call_bytes(vm, f, "flush");
 }
 
 static bool text_close(VM *vm, TextFile *f)
@@ -187,11 +222,13 @@ static bool text_close(VM *vm, TextFile *f)
         return true;
     if (f->native)
         return ou_io_close_bytes(vm, f->native);
-    bool ok = call_bytes(vm, f, "flush");
+    bool ok = put_pending(vm, f) && call_bytes(vm, f, "flush");
     Value exc = ok ? V_NULL : ou_exc_take(vm);
     bool closed = call_bytes(vm, f, "close");
-    if (!ok)
+    if (!ok && closed)
         ou_exc_restore(vm, exc);
+    else if (!ok)
+        ou_exc_set_context(vm, vm->exc, exc), release(vm, exc);
     return ok && closed;
 }
 
@@ -205,6 +242,7 @@ static void text_dealloc(VM *vm, Obj *o)
         vm->exc = exc;
     }
     ou_free(&vm->heap, f->text, f->text_cap);
+    xrelease(vm, f->pend);
     xrelease(vm, f->bytes);
     xrelease(vm, f->encoding);
     xrelease(vm, f->errors);
@@ -233,13 +271,17 @@ static bool put_bytes(VM *vm, TextFile *f, const void *p, size_t n)
 {
     if (f->native)
         return ou_io_write_bytes(vm, f->native, p, n);
-    Value b = ou_bytes_new(vm, p, n);
-    if (b == V_NULL)
+    if (f->pend != V_NULL && ((ByteArray *)v_obj(f->pend))->n + n > IO_CHUNK && !put_pending(vm, f))
         return false;
-    Value r = ou_call_method_c(vm, f->bytes, "write", &b, 1);
-    release(vm, b);
-    xrelease(vm, r);
-    return r != V_NULL;
+    Value more = ou_bytearray_new(vm, p, n), r = more;
+    if (more != V_NULL && f->pend != V_NULL) {
+        r = ou_inplace(vm, BIN_ADD, f->pend, more);
+        xrelease(vm, r);
+        release(vm, more);
+    } else {
+        f->pend = more;
+    }
+    return r != V_NULL && (((ByteArray *)v_obj(f->pend))->n < IO_CHUNK || put_pending(vm, f));
 }
 
 /* Text without newline translation. */
@@ -301,8 +343,10 @@ bool ou_io_text_write(VM *vm, TextFile *f, const char *s, size_t n)
     } else if (n) {
         ok = put_text(vm, f, s, n, ascii);
     }
-    if (ok && ((nl && f->line_buffering) || f->write_through))
-        ok = f->native ? ou_io_flush_bytes(vm, f->native) : call_bytes(vm, f, "flush");
+    if (ok && f->write_through)
+        ok = f->native ? ou_io_flush_bytes(vm, f->native) : put_pending(vm, f);
+    if (ok && nl && f->line_buffering)
+        ok = f->native ? ou_io_flush_bytes(vm, f->native) : put_pending(vm, f) && call_bytes(vm, f, "flush");
     return ok;
 }
 
@@ -516,7 +560,7 @@ static bool check_readable(VM *vm, TextFile *f)
         ou_io_unsupported(vm, "not readable");
         return false;
     }
-    return true;
+    return put_pending(vm, f);
 }
 
 static Value take_str(VM *vm, TextFile *f, size_t n)
@@ -631,10 +675,20 @@ static Value text_readline(VM *vm, const Value *args, int n)
 static Value text_next(VM *vm, Value self)
 {
     TextFile *f = self_of(self);
-    if (!check_readable(vm, f))
-        return V_NULL;
-    Value line = read_line(vm, f, -1);
+    Value line = V_NULL;
+    if (ou_type_of(vm, self)->flags & TF_HEAP) { /* a subclass may have a readline() of its own */
+        line = ou_call_method(vm, self, name_of(vm, N_readline), NULL, 0, NULL);
+        if (line != V_NULL && !ou_is_a(vm, line, T_STR)) {
+            ou_raise(vm, E_OS, "readline() should have returned a str object, not '%T'", line);
+            release(vm, line);
+            return V_NULL;
+        }
+    } else if (check_readable(vm, f)) {
+        f->telling = false;
+        line = read_line(vm, f, -1);
+    }
     if (line != V_NULL && as_str(line)->size == 0) {
+        f->telling = true;
         release(vm, line);
         return V_NULL;
     }
@@ -669,11 +723,15 @@ static Value text_tell(VM *vm, const Value *args, int n)
     (void)n;
     TextFile *f = self_of(args[0]);
     int64_t pos, unread;
-    if (!check(vm, f) || !unread_bytes(vm, f, &unread))
+    if (!check(vm, f))
+        return V_NULL;
+    if (f->unseekable || (f->native && !f->native->foreign && lseek(ou_io_fd(f->native), 0, SEEK_CUR) < 0))
+        return ou_io_unsupported(vm, "underlying stream is not seekable");
+    if (!f->telling)
+        return ou_raise(vm, E_OS, "telling position disabled by next() call");
+    if (!put_pending(vm, f) || (!f->native && !call_bytes(vm, f, "flush")) || !unread_bytes(vm, f, &unread))
         return V_NULL;
     if (f->native) {
-        if (lseek(f->native->fd, 0, SEEK_CUR) < 0)
-            return ou_io_unsupported(vm, "underlying stream is not seekable");
         if (!ou_io_tell_bytes(vm, f->native, &pos))
             return V_NULL;
     } else {
@@ -692,6 +750,8 @@ static Value text_seek(VM *vm, const Value *args, int n)
     int64_t offset, whence = 0, pos = 0;
     if (!check(vm, f) || !ou_index_i64(vm, args[1], &offset) || (n > 2 && !ou_index_i64(vm, args[2], &whence)))
         return V_NULL;
+    if (f->unseekable)
+        return ou_io_unsupported(vm, "underlying stream is not seekable");
     if (whence == 1) {
         if (offset != 0)
             return ou_io_unsupported(vm, "can't do nonzero cur-relative seeks");
@@ -703,6 +763,8 @@ static Value text_seek(VM *vm, const Value *args, int n)
         return ou_raise(vm, E_VALUE, "invalid whence (%ld, should be 0, 1 or 2)", whence);
     if (offset < 0)
         return ou_raise(vm, E_VALUE, "negative seek position %ld", offset);
+    if (!put_pending(vm, f) || (!f->native && !call_bytes(vm, f, "flush")))
+        return V_NULL;
     if (f->native) {
         if (!ou_io_seek_bytes(vm, f->native, offset, (int)whence, &pos))
             return V_NULL;
@@ -758,6 +820,7 @@ static Value text_detach(VM *vm, const Value *args, int n)
     Value b = f->bytes;
     f->bytes = V_NULL;
     f->native = NULL;
+    f->made = true;
     return b;
 }
 
@@ -770,7 +833,7 @@ static Value text_fileno(VM *vm, const Value *args, int n)
 {
     (void)n;
     TextFile *f = self_of(args[0]);
-    if (f->native && f->native->closed)
+    if (f->native && f->bytes != V_NULL && ou_io_bytes_closed(vm, f->native) > 0)
         return ou_raise(vm, E_VALUE, "I/O operation on closed file");
     return forward(vm, f, "fileno");
 }
@@ -804,33 +867,42 @@ static Value text_reconfigure(VM *vm, const Value *args, int n)
     return V_NONE;
 }
 
+static bool initialized(VM *vm, Value self)
+{
+    if (self_of(self)->made)
+        return true;
+    ou_raise(vm, E_VALUE, "I/O operation on uninitialized object");
+    return false;
+}
+
 #define BOOL_GETTER(field)                                                                                            \
     static Value text_get_##field(VM *vm, Value self)                                                                 \
     {                                                                                                                 \
-        (void)vm;                                                                                                     \
-        return v_bool(self_of(self)->field);                                                                          \
+        return initialized(vm, self) ? v_bool(self_of(self)->field) : V_NULL;                                         \
     }
 BOOL_GETTER(line_buffering)
 BOOL_GETTER(write_through)
 
 static Value text_get_encoding(VM *vm, Value self)
 {
-    (void)vm;
-    return retain(self_of(self)->encoding);
+    return initialized(vm, self) ? retain(self_of(self)->encoding) : V_NULL;
 }
 static Value text_get_errors(VM *vm, Value self)
 {
-    (void)vm;
-    return retain(self_of(self)->errors);
+    return initialized(vm, self) ? retain(self_of(self)->errors) : V_NULL;
 }
 static Value text_get_buffer(VM *vm, Value self)
 {
     TextFile *f = self_of(self);
+    if (!initialized(vm, self))
+        return V_NULL;
     return f->bytes == V_NULL ? ou_raise(vm, E_VALUE, "underlying buffer has been detached") : retain(f->bytes);
 }
 static Value text_get_name(VM *vm, Value self)
 {
     TextFile *f = self_of(self);
+    if (!initialized(vm, self))
+        return V_NULL;
     return f->bytes == V_NULL ? ou_raise(vm, E_VALUE, "underlying buffer has been detached") : ou_getattr_c(vm, f->bytes, "name");
 }
 static Value text_get_mode(VM *vm, Value self)
@@ -846,6 +918,8 @@ static bool text_set_mode(VM *vm, Value self, Value v)
 static Value text_get_closed(VM *vm, Value self)
 {
     TextFile *f = self_of(self);
+    if (!initialized(vm, self))
+        return V_NULL;
     return f->bytes == V_NULL ? ou_raise(vm, E_VALUE, "underlying buffer has been detached") : v_bool(is_closed(vm, f));
 }
 
@@ -870,6 +944,8 @@ static Value text_repr(VM *vm, Value self)
 {
     TextFile *f = self_of(self);
     Value name = V_NULL;
+    if (!initialized(vm, self))
+        return V_NULL;
     if (f->bytes != V_NULL) {
         name = ou_getattr_c(vm, f->bytes, "name");
         if (name == V_NULL)

@@ -98,46 +98,93 @@ Value ou_os_stat_path(VM *vm, const char *path, bool follow, Value shown)
     return r < 0 ? ou_raise_errno(vm, err, shown) : stat_value(vm, &st);
 }
 
+/* ---- one path, perhaps in a folder that is open, or a descriptor instead of it --------------------------------------------- */
+
+typedef struct PathAt {
+    FsPath p;
+    int fd;      /* the path was given as this descriptor; else -1 */
+    int dir;     /* AT_FDCWD if none was given */
+    Value shown; /* borrowed: what errors name */
+} PathAt;
+
 static bool dir_fd_arg(VM *vm, Value v, int *out)
 {
     *out = AT_FDCWD;
-    return v == V_NULL || v == V_NONE || ou_os_int(vm, v, out);
+    if (v == V_NULL || v == V_NONE)
+        return true;
+    if (!ou_is_intlike(vm, v) && !ou_type_of(vm, v)->slots.to_index)
+        return ou_raise(vm, E_TYPE, "argument should be integer or None, not %T", v) != V_NULL;
+    return ou_os_int(vm, v, out);
+}
+
+/* dir_fd may be V_NULL; fd_ok: a descriptor will do. */
+static bool path_to_read(VM *vm, Value path, Value dir_fd, const char *what, bool fd_ok, PathAt *out)
+{
+    *out = (PathAt){.fd = -1, .shown = path};
+    out->p.own = V_NULL;
+    if (!reads(vm) || !dir_fd_arg(vm, dir_fd, &out->dir))
+        return false;
+    if (fd_ok && ou_is_intlike(vm, path)) {
+        if (out->dir != AT_FDCWD)
+            return ou_raise(vm, E_VALUE, "%s: can't specify dir_fd without matching path", what) != V_NULL;
+        return ou_os_int(vm, path, &out->fd);
+    }
+    if (fd_ok && !ou_is_a(vm, path, T_STR) && !ou_is_a(vm, path, T_BYTES) &&
+        ou_type_lookup(vm, ou_type_of(vm, path), name_of(vm, N_DU_fspath)) == V_NULL)
+        return ou_raise(vm, E_TYPE, "%s: path should be string, bytes, os.PathLike or integer, not %T", what, path) != V_NULL;
+    return ou_fspath_get(vm, path, what, &out->p);
+}
+
+static bool path_at(VM *vm, Value path, Value dir_fd, const char *what, bool fd_ok, PathAt *out)
+{
+    return files(vm) && path_to_read(vm, path, dir_fd, what, fd_ok, out);
+}
+
+typedef int (*PathCall)(const PathAt *at, int64_t arg);
+
+static Value run_path_call(VM *vm, PathAt *at, PathCall call, int64_t arg)
+{
+    ou_blocking_begin(vm);
+    int r = call(at, arg), err = errno;
+    ou_blocking_end(vm);
+    if (at->p.own != V_NULL)
+        ou_fspath_done(vm, &at->p);
+    return r < 0 ? ou_raise_errno(vm, err, at->shown) : V_NONE;
+}
+
+static Value path_call(VM *vm, Value path, Value dir_fd, const char *what, bool fd_ok, PathCall call, int64_t arg)
+{
+    PathAt at;
+    return path_at(vm, path, dir_fd, what, fd_ok, &at) ? run_path_call(vm, &at, call, arg) : V_NULL;
+}
+
+/* follow_symlinks=True: -1 raised */
+static int follow_arg(VM *vm, Value v) { return v == V_NULL ? 1 : ou_truth(vm, v); }
+
+static Value stat_at(VM *vm, Value path, Value dir_fd, const char *what, bool follow)
+{
+    PathAt at;
+    struct stat st;
+    if (!path_to_read(vm, path, dir_fd, what, follow, &at))
+        return V_NULL;
+    ou_blocking_begin(vm);
+    int r = at.fd >= 0 ? fstat(at.fd, &st) : fstatat(at.dir, at.p.p, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW), err = errno;
+    ou_blocking_end(vm);
+    if (at.p.own != V_NULL)
+        ou_fspath_done(vm, &at.p);
+    return r < 0 ? ou_raise_errno(vm, err, path) : stat_value(vm, &st);
 }
 
 static Value os_stat(VM *vm, const Value *args, int n)
 {
     (void)n;
-    int follow = args[2] == V_NULL ? 1 : ou_truth(vm, args[2]), dir_fd;
-    if (follow < 0 || !reads(vm) || !dir_fd_arg(vm, args[1], &dir_fd))
-        return V_NULL;
-    struct stat st;
-    if (ou_is_intlike(vm, args[0])) {
-        int fd;
-        if (!ou_os_int(vm, args[0], &fd))
-            return V_NULL;
-        return fstat(fd, &st) < 0 ? ou_raise_errno(vm, errno, args[0]) : stat_value(vm, &st);
-    }
-    FsPath p;
-    if (!ou_is_a(vm, args[0], T_STR) && !ou_is_a(vm, args[0], T_BYTES) &&
-        ou_type_lookup(vm, ou_type_of(vm, args[0]), name_of(vm, N_DU_fspath)) == V_NULL)
-        return ou_raise(vm, E_TYPE, "stat: path should be string, bytes, os.PathLike or integer, not %T", args[0]);
-    if (!ou_fspath_get(vm, args[0], "stat", &p))
-        return V_NULL;
-    Value r = fstatat(dir_fd, p.p, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ? ou_raise_errno(vm, errno, args[0]) : stat_value(vm, &st);
-    ou_fspath_done(vm, &p);
-    return r;
+    int follow = follow_arg(vm, args[2]);
+    if (follow == 0 && ou_is_intlike(vm, args[0]))
+        return ou_raise(vm, E_VALUE, "stat: cannot use fd and follow_symlinks together");
+    return follow < 0 ? V_NULL : stat_at(vm, args[0], args[1], "stat", follow);
 }
 
-static Value os_lstat(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    FsPath p;
-    if (!reads(vm) || !ou_fspath_get(vm, args[0], "lstat", &p))
-        return V_NULL;
-    Value r = ou_os_stat_path(vm, p.p, false, args[0]);
-    ou_fspath_done(vm, &p);
-    return r;
-}
+static Value os_lstat(VM *vm, const Value *args, int n) { return (void)n, stat_at(vm, args[0], args[1], "lstat", false); }
 
 static Value os_fstat(VM *vm, const Value *args, int n)
 {
@@ -152,13 +199,14 @@ static Value os_fstat(VM *vm, const Value *args, int n)
 static Value os_statvfs(VM *vm, const Value *args, int n)
 {
     (void)n;
-    FsPath p;
+    PathAt at;
     struct statvfs s;
     OsState *os = ou_os_state(vm);
-    if (!os || !reads(vm) || !ou_fspath_get(vm, args[0], "statvfs", &p))
+    if (!os || !path_to_read(vm, args[0], V_NULL, "statvfs", true, &at))
         return V_NULL;
-    int r = statvfs(p.p, &s);
-    ou_fspath_done(vm, &p);
+    int r = at.fd >= 0 ? fstatvfs(at.fd, &s) : statvfs(at.p.p, &s);
+    if (at.p.own != V_NULL)
+        ou_fspath_done(vm, &at.p);
     if (r < 0)
         return ou_raise_errno(vm, errno, args[0]);
     Value v[11] = {ou_int_u64(vm, s.f_bsize), ou_int_u64(vm, s.f_frsize), ou_int_u64(vm, s.f_blocks), ou_int_u64(vm, s.f_bfree),
@@ -181,32 +229,35 @@ static Value cwd(VM *vm, bool bytes)
 static Value os_getcwd(VM *vm, const Value *args, int n) { return (void)args, (void)n, cwd(vm, false); }
 static Value os_getcwdb(VM *vm, const Value *args, int n) { return (void)args, (void)n, cwd(vm, true); }
 
-/* One path in, nothing out: the shape of most calls. */
-typedef int (*PathCall)(const char *path, int64_t arg);
-static Value path_call(VM *vm, Value path, const char *what, PathCall call, int64_t arg)
+static int call_chdir(const PathAt *at, int64_t a) { return (void)a, at->fd >= 0 ? fchdir(at->fd) : chdir(at->p.p); }
+static int call_chroot(const PathAt *at, int64_t a) { return (void)a, chroot(at->p.p); }
+static int call_mkdir(const PathAt *at, int64_t a) { return mkdirat(at->dir, at->p.p, (mode_t)a); }
+static int call_rmdir(const PathAt *at, int64_t a) { return (void)a, unlinkat(at->dir, at->p.p, AT_REMOVEDIR); }
+static int call_unlink(const PathAt *at, int64_t a) { return (void)a, unlinkat(at->dir, at->p.p, 0); }
+static int call_chmod(const PathAt *at, int64_t a)
 {
-    FsPath p;
-    if (!files(vm) || !ou_fspath_get(vm, path, what, &p))
-        return V_NULL;
-    ou_blocking_begin(vm);
-    int r = call(p.p, arg), err = errno;
-    ou_blocking_end(vm);
-    ou_fspath_done(vm, &p);
-    return r < 0 ? ou_raise_errno(vm, err, path) : V_NONE;
+    return at->fd >= 0 ? fchmod(at->fd, (mode_t)a) : fchmodat(at->dir, at->p.p, (mode_t)a, 0);
+}
+static int call_lchmod(const PathAt *at, int64_t a) { return fchmodat(at->dir, at->p.p, (mode_t)a, AT_SYMLINK_NOFOLLOW); }
+static int call_truncate(const PathAt *at, int64_t a) { return at->fd >= 0 ? ftruncate(at->fd, a) : truncate(at->p.p, a); }
+static int call_mkfifo(const PathAt *at, int64_t a) { return mkfifoat(at->dir, at->p.p, (mode_t)a); }
+/* arg: uid in the lower half, gid in the upper; -1 leaves one as it is */
+static int call_chown(const PathAt *at, int64_t a)
+{
+    uid_t uid = (uid_t)(a & 0xffffffff);
+    gid_t gid = (gid_t)((uint64_t)a >> 32);
+    return at->fd >= 0 ? fchown(at->fd, uid, gid) : fchownat(at->dir, at->p.p, uid, gid, 0);
+}
+static int call_lchown(const PathAt *at, int64_t a)
+{
+    return fchownat(at->dir, at->p.p, (uid_t)(a & 0xffffffff), (gid_t)((uint64_t)a >> 32), AT_SYMLINK_NOFOLLOW);
 }
 
-static int call_chdir(const char *p, int64_t a) { return (void)a, chdir(p); }
-static int call_mkdir(const char *p, int64_t a) { return mkdir(p, (mode_t)a); }
-static int call_rmdir(const char *p, int64_t a) { return (void)a, rmdir(p); }
-static int call_unlink(const char *p, int64_t a) { return (void)a, unlink(p); }
-static int call_chmod(const char *p, int64_t a) { return chmod(p, (mode_t)a); }
-static int call_truncate(const char *p, int64_t a) { return truncate(p, a); }
-static int call_mkfifo(const char *p, int64_t a) { return mkfifo(p, (mode_t)a); }
-
-static Value os_chdir(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], "chdir", call_chdir, 0); }
-static Value os_rmdir(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], "rmdir", call_rmdir, 0); }
-static Value os_remove(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], "remove", call_unlink, 0); }
-static Value os_unlink(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], "unlink", call_unlink, 0); }
+static Value os_chdir(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], V_NULL, "chdir", true, call_chdir, 0); }
+static Value os_chroot(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], V_NULL, "chroot", false, call_chroot, 0); }
+static Value os_rmdir(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], args[1], "rmdir", false, call_rmdir, 0); }
+static Value os_remove(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], args[1], "remove", false, call_unlink, 0); }
+static Value os_unlink(VM *vm, const Value *args, int n) { return (void)n, path_call(vm, args[0], args[1], "unlink", false, call_unlink, 0); }
 
 static Value os_mkdir(VM *vm, const Value *args, int n)
 {
@@ -214,7 +265,7 @@ static Value os_mkdir(VM *vm, const Value *args, int n)
     int mode = 0777;
     if (args[1] != V_NULL && !ou_os_int(vm, args[1], &mode))
         return V_NULL;
-    return path_call(vm, args[0], "mkdir", call_mkdir, mode);
+    return path_call(vm, args[0], args[2], "mkdir", false, call_mkdir, mode);
 }
 
 static Value os_mkfifo(VM *vm, const Value *args, int n)
@@ -223,60 +274,115 @@ static Value os_mkfifo(VM *vm, const Value *args, int n)
     int mode = 0666;
     if (args[1] != V_NULL && !ou_os_int(vm, args[1], &mode))
         return V_NULL;
-    return path_call(vm, args[0], "mkfifo", call_mkfifo, mode);
+    return path_call(vm, args[0], args[2], "mkfifo", false, call_mkfifo, mode);
+}
+
+static Value os_mknod(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int mode = 0600;
+    int64_t device = 0;
+    PathAt at;
+    if ((args[1] != V_NULL && !ou_os_int(vm, args[1], &mode)) || (args[2] != V_NULL && !ou_index_i64(vm, args[2], &device)) ||
+        !path_at(vm, args[0], args[3], "mknod", false, &at))
+        return V_NULL;
+    int r = mknodat(at.dir, at.p.p, (mode_t)mode, (dev_t)device), err = errno;
+    ou_fspath_done(vm, &at.p);
+    return r < 0 ? ou_raise_errno(vm, err, args[0]) : V_NONE;
 }
 
 static Value os_chmod(VM *vm, const Value *args, int n)
 {
     (void)n;
-    int mode, fd;
-    if (!ou_os_int(vm, args[1], &mode))
+    int mode, follow = follow_arg(vm, args[3]);
+    if (follow < 0 || !ou_os_int(vm, args[1], &mode))
         return V_NULL;
-    if (ou_is_intlike(vm, args[0])) {
-        if (!files(vm) || !ou_os_int(vm, args[0], &fd))
-            return V_NULL;
-        return fchmod(fd, (mode_t)mode) < 0 ? ou_raise_errno(vm, errno, V_NULL) : V_NONE;
-    }
-    return path_call(vm, args[0], "chmod", call_chmod, mode);
+    return path_call(vm, args[0], args[2], "chmod", follow, follow ? call_chmod : call_lchmod, mode);
+}
+
+static Value os_fchmod(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int fd, mode;
+    if (!files(vm) || !ou_os_int(vm, args[0], &fd) || !ou_os_int(vm, args[1], &mode))
+        return V_NULL;
+    return fchmod(fd, (mode_t)mode) < 0 ? ou_raise_errno(vm, errno, V_NULL) : V_NONE;
 }
 
 static Value os_truncate(VM *vm, const Value *args, int n)
 {
     (void)n;
     int64_t size;
-    if (!ou_index_i64(vm, args[1], &size))
-        return V_NULL;
-    if (ou_is_intlike(vm, args[0])) {
-        int fd;
-        if (!ou_os_int(vm, args[0], &fd))
-            return V_NULL;
-        return ftruncate(fd, size) < 0 ? ou_raise_errno(vm, errno, V_NULL) : V_NONE;
+    return ou_index_i64(vm, args[1], &size) ? path_call(vm, args[0], V_NULL, "truncate", true, call_truncate, size) : V_NULL;
+}
+
+/* uid and gid as one number, as call_chown takes them. */
+static bool owner_args(VM *vm, const Value *args, int64_t *out)
+{
+    static const char *const kinds[] = {"uid", "gid"};
+    uint64_t half[2];
+    for (int i = 0; i < 2; i++) {
+        int64_t v;
+        if (!ou_is_intlike(vm, args[i]) && !ou_type_of(vm, args[i])->slots.to_index)
+            return ou_raise(vm, E_TYPE, "%s should be integer, not %T", kinds[i], args[i]) != V_NULL;
+        if (!ou_index_i64(vm, args[i], &v))
+            return false;
+        if (v < -1 || v > UINT32_MAX)
+            return ou_raise(vm, E_OVERFLOW, v < 0 ? "%s is less than minimum" : "%s is greater than maximum", kinds[i]) != V_NULL;
+        half[i] = (uint64_t)v & 0xffffffff;
     }
-    return path_call(vm, args[0], "truncate", call_truncate, size);
+    *out = (int64_t)(half[1] << 32 | half[0]);
+    return true;
 }
 
 static Value os_chown(VM *vm, const Value *args, int n)
 {
     (void)n;
-    int uid, gid;
-    FsPath p;
-    if (!files(vm) || !ou_os_int(vm, args[1], &uid) || !ou_os_int(vm, args[2], &gid) || !ou_fspath_get(vm, args[0], "chown", &p))
+    int64_t owner;
+    int follow = follow_arg(vm, args[4]);
+    if (follow < 0 || !owner_args(vm, args + 1, &owner))
         return V_NULL;
-    int r = chown(p.p, (uid_t)uid, (gid_t)gid);
-    ou_fspath_done(vm, &p);
-    return r < 0 ? ou_raise_errno(vm, errno, args[0]) : V_NONE;
+    return path_call(vm, args[0], args[3], "chown", follow, follow ? call_chown : call_lchown, owner);
+}
+
+static Value os_lchown(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int64_t owner;
+    return owner_args(vm, args + 1, &owner) ? path_call(vm, args[0], V_NULL, "lchown", false, call_lchown, owner) : V_NULL;
+}
+
+static Value os_fchown(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int fd;
+    int64_t owner;
+    if (!ou_os_int(vm, args[0], &fd) || !owner_args(vm, args + 1, &owner))
+        return V_NULL;
+    return path_call(vm, args[0], V_NULL, "fchown", true, call_chown, owner);
 }
 
 static Value os_listdir(VM *vm, const Value *args, int n)
 {
     (void)n;
     FsPath p = {".", V_NONE, false};
+    int fd = -1;
     if (!files(vm))
         return V_NULL;
-    if (args[0] != V_NULL && args[0] != V_NONE && !ou_fspath_get(vm, args[0], "listdir", &p))
+    bool given = args[0] != V_NULL && args[0] != V_NONE, numbered = given && ou_is_intlike(vm, args[0]);
+    if (given && !numbered && !ou_is_a(vm, args[0], T_STR) && !ou_is_a(vm, args[0], T_BYTES) &&
+        ou_type_lookup(vm, ou_type_of(vm, args[0]), name_of(vm, N_DU_fspath)) == V_NULL)
+        return ou_raise(vm, E_TYPE, "listdir: path should be string, bytes, os.PathLike, integer or None, not %T", args[0]);
+    if (numbered ? !ou_os_int(vm, args[0], &fd) : given && !ou_fspath_get(vm, args[0], "listdir", &p))
         return V_NULL;
-    DIR *d = opendir(p.p);
+    if (numbered && (fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        return ou_raise_errno(vm, errno, args[0]);
+    DIR *d = numbered ? fdopendir(fd) : opendir(p.p);
     int err = errno;
+    if (numbered && d)
+        rewinddir(d);
+    else if (numbered)
+        close(fd);
     Value list = V_NULL;
     if (!d) {
         ou_raise_errno(vm, err, args[0] == V_NULL ? V_NONE : args[0]);
@@ -316,56 +422,91 @@ static Value raise_two(VM *vm, int err, Value a, Value b)
     return V_NULL;
 }
 
-static Value two_paths(VM *vm, Value a, Value b, const char *what, int (*call)(const char *, const char *))
+enum { TWO_RENAME, TWO_LINK, TWO_LINK_ITSELF };
+
+static Value two_paths(VM *vm, Value a, Value b, Value a_dir, Value b_dir, const char *what, int kind)
 {
     FsPath p, q;
-    if (!files(vm) || !ou_fspath_get(vm, a, what, &p))
+    int from, to;
+    if (!files(vm) || !dir_fd_arg(vm, a_dir, &from) || !dir_fd_arg(vm, b_dir, &to) || !ou_fspath_get(vm, a, what, &p))
         return V_NULL;
     if (!ou_fspath_get(vm, b, what, &q)) {
         ou_fspath_done(vm, &p);
         return V_NULL;
     }
     ou_blocking_begin(vm);
-    int r = call(p.p, q.p), err = errno;
+    int r = kind == TWO_RENAME ? renameat(from, p.p, to, q.p) : linkat(from, p.p, to, q.p, kind == TWO_LINK ? AT_SYMLINK_FOLLOW : 0);
+    int err = errno;
     ou_blocking_end(vm);
     ou_fspath_done(vm, &p);
     ou_fspath_done(vm, &q);
     return r < 0 ? raise_two(vm, err, a, b) : V_NONE;
 }
 
-static Value os_rename(VM *vm, const Value *args, int n) { return (void)n, two_paths(vm, args[0], args[1], "rename", rename); }
-static Value os_replace(VM *vm, const Value *args, int n) { return (void)n, two_paths(vm, args[0], args[1], "replace", rename); }
-static Value os_symlink(VM *vm, const Value *args, int n) { return (void)n, two_paths(vm, args[0], args[1], "symlink", symlink); }
-static Value os_link(VM *vm, const Value *args, int n) { return (void)n, two_paths(vm, args[0], args[1], "link", link); }
+static Value os_rename(VM *vm, const Value *args, int n)
+{
+    return (void)n, two_paths(vm, args[0], args[1], args[2], args[3], "rename", TWO_RENAME);
+}
+static Value os_replace(VM *vm, const Value *args, int n)
+{
+    return (void)n, two_paths(vm, args[0], args[1], args[2], args[3], "replace", TWO_RENAME);
+}
+static Value os_link(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    /* without folders this is link(), which on Linux never follows */
+    bool folders = (args[2] != V_NULL && args[2] != V_NONE) || (args[3] != V_NULL && args[3] != V_NONE);
+    int follow = follow_arg(vm, args[4]);
+    if (follow < 0)
+        return V_NULL;
+    return two_paths(vm, args[0], args[1], args[2], args[3], "link", folders && follow ? TWO_LINK : TWO_LINK_ITSELF);
+}
+
+static Value os_symlink(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    FsPath p, q;
+    int dir;
+    if (!files(vm) || !dir_fd_arg(vm, args[3], &dir) || !ou_fspath_get(vm, args[0], "symlink", &p))
+        return V_NULL;
+    if (!ou_fspath_get(vm, args[1], "symlink", &q)) {
+        ou_fspath_done(vm, &p);
+        return V_NULL;
+    }
+    int r = symlinkat(p.p, dir, q.p), err = errno;
+    ou_fspath_done(vm, &p);
+    ou_fspath_done(vm, &q);
+    return r < 0 ? raise_two(vm, err, args[0], args[1]) : V_NONE;
+}
 
 static Value os_readlink(VM *vm, const Value *args, int n)
 {
     (void)n;
-    FsPath p;
+    PathAt at;
     char buf[4096];
-    if (!reads(vm) || !ou_fspath_get(vm, args[0], "readlink", &p))
+    if (!path_to_read(vm, args[0], args[1], "readlink", false, &at))
         return V_NULL;
-    ssize_t len = readlink(p.p, buf, sizeof buf - 1);
+    ssize_t len = readlinkat(at.dir, at.p.p, buf, sizeof buf - 1);
     Value r;
     if (len < 0) {
         r = ou_raise_errno(vm, errno, args[0]);
     } else {
         buf[len] = 0;
-        r = ou_fs_name(vm, &p, buf);
+        r = ou_fs_name(vm, &at.p, buf);
     }
-    ou_fspath_done(vm, &p);
+    ou_fspath_done(vm, &at.p);
     return r;
 }
 
 static Value os_access(VM *vm, const Value *args, int n)
 {
     (void)n;
-    FsPath p;
-    int mode;
-    if (!reads(vm) || !ou_os_int(vm, args[1], &mode) || !ou_fspath_get(vm, args[0], "access", &p))
+    PathAt at;
+    int mode, effective = args[3] == V_NULL ? 0 : ou_truth(vm, args[3]), follow = follow_arg(vm, args[4]);
+    if (effective < 0 || follow < 0 || !ou_os_int(vm, args[1], &mode) || !path_to_read(vm, args[0], args[2], "access", false, &at))
         return V_NULL;
-    int r = access(p.p, mode);
-    ou_fspath_done(vm, &p);
+    int r = faccessat(at.dir, at.p.p, mode, (effective ? AT_EACCESS : 0) | (follow ? 0 : AT_SYMLINK_NOFOLLOW));
+    ou_fspath_done(vm, &at.p);
     return v_bool(r == 0);
 }
 
@@ -401,11 +542,15 @@ static Value os_utime(VM *vm, const Value *args, int n)
             }
         }
     }
-    FsPath p;
-    if (!files(vm) || !ou_fspath_get(vm, args[0], "utime", &p))
+    PathAt at;
+    int follow = follow_arg(vm, args[4]);
+    if (follow < 0 || !path_at(vm, args[0], args[3], "utime", follow, &at))
         return V_NULL;
-    int r = utimensat(AT_FDCWD, p.p, now ? NULL : ts, 0), err = errno;
-    ou_fspath_done(vm, &p);
+    int r = at.fd >= 0 ? futimens(at.fd, now ? NULL : ts)
+                       : utimensat(at.dir, at.p.p, now ? NULL : ts, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+    int err = errno;
+    if (at.p.own != V_NULL)
+        ou_fspath_done(vm, &at.p);
     return r < 0 ? ou_raise_errno(vm, err, args[0]) : V_NONE;
 }
 
@@ -454,6 +599,12 @@ const NativeDef ou_os_files[] = {
     {"link(src, dst, *, src_dir_fd=None, dst_dir_fd=None, follow_symlinks=True)", os_link, NULL, 0},
     {"readlink(path, *, dir_fd=None)", os_readlink, NULL, 0},
     {"chmod(path, mode, *, dir_fd=None, follow_symlinks=True)", os_chmod, NULL, 0},
+    {"mknod(path, mode=0o600, device=0, *, dir_fd=None)", os_mknod, NULL, 0},
+    {"fchmod(fd, mode)", os_fchmod, NULL, 0},
+    {"fchown(fd, uid, gid)", os_fchown, NULL, 0},
+    {"lchown(path, uid, gid)", os_lchown, NULL, 0},
+    {"chroot(path)", os_chroot, NULL, 0},
+    {"fstatvfs(fd, /)", os_statvfs, NULL, 0},
     {"chown(path, uid, gid, *, dir_fd=None, follow_symlinks=True)", os_chown, NULL, 0},
     {"truncate(path, length)", os_truncate, NULL, 0},
     {"access(path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True)", os_access, NULL, 0},
@@ -491,7 +642,8 @@ bool ou_mod__os(VM *vm, Module *m)
 {
     OsState *os = ou_os_state(vm);
     return os && ou_module_add(vm, m, ou_os_files) && ou_module_add(vm, m, ou_os_fds) && ou_module_add(vm, m, ou_os_process) &&
-           ou_os_constants(vm, m) && ou_os_environ(vm, m) && add_seq(vm, m, &stat_def, "stat_result", &os->stat_result) &&
+           ou_module_add(vm, m, ou_os_unix) && ou_module_add(vm, m, ou_os_fd_more) &&
+           ou_os_unix_types(vm, m) && ou_os_constants(vm, m) && ou_os_environ(vm, m) && add_seq(vm, m, &stat_def, "stat_result", &os->stat_result) &&
            add_seq(vm, m, &size_def, "terminal_size", &os->terminal_size) &&
            add_seq(vm, m, &vfs_def, "statvfs_result", &os->statvfs_result) &&
            add_seq(vm, m, &times_def, "times_result", &os->times_result) &&

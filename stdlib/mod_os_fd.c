@@ -13,16 +13,18 @@
 static Value os_open(VM *vm, const Value *args, int n)
 {
     (void)n;
-    int flags, mode = 0777, fd, err;
+    int flags, mode = 0777, fd, err, dir = AT_FDCWD;
     FsPath p;
     if (!ou_os_int(vm, args[1], &flags))
         return V_NULL;
     bool reads = !(flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND));
-    if (!ou_require_cap(vm, reads ? CAP_FS_READ : CAP_FILES, "opening files") || (args[2] != V_NULL && !ou_os_int(vm, args[2], &mode)) || !ou_fspath_get(vm, args[0], "open", &p))
+    if (!ou_require_cap(vm, reads ? CAP_FS_READ : CAP_FILES, "opening files") ||
+        (args[2] != V_NULL && !ou_os_int(vm, args[2], &mode)) ||
+        (args[3] != V_NULL && args[3] != V_NONE && !ou_os_int(vm, args[3], &dir)) || !ou_fspath_get(vm, args[0], "open", &p))
         return V_NULL;
     do {
         ou_blocking_begin(vm);
-        fd = open(p.p, flags | O_CLOEXEC, mode);
+        fd = openat(dir, p.p, flags | O_CLOEXEC, mode);
         err = errno;
         ou_blocking_end(vm);
     } while (fd < 0 && err == EINTR && ou_safepoint(vm));

@@ -1,9 +1,18 @@
 /* The part of `_os` about processes, the environment and the machine, and the constants. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
 #include <sys/random.h>
 #include <sys/times.h>
 #include <sys/utsname.h>
@@ -451,7 +460,19 @@ bool ou_os_constants(VM *vm, Module *m)
         C(O_DSYNC), C(O_NOFOLLOW), C(O_DIRECTORY), C(O_NOCTTY), C(F_OK), C(R_OK), C(W_OK), C(X_OK), C(WNOHANG), C(WUNTRACED),
         C(WCONTINUED), C(SEEK_SET), C(SEEK_CUR), C(SEEK_END), {"EX_OK", 0}, {"EX_USAGE", 64}, {"EX_DATAERR", 65},
         {"EX_NOINPUT", 66}, {"EX_UNAVAILABLE", 69}, {"EX_SOFTWARE", 70}, {"EX_OSERR", 71}, {"EX_OSFILE", 72}, {"EX_CANTCREAT", 73},
-        {"EX_IOERR", 74}, {"EX_TEMPFAIL", 75}, {"EX_NOPERM", 77}, {"EX_CONFIG", 78}, {"P_NOWAIT", 1}, {"P_WAIT", 0},
+        {"EX_IOERR", 74}, {"EX_TEMPFAIL", 75}, {"EX_PROTOCOL", 76}, {"EX_NOPERM", 77}, {"EX_CONFIG", 78}, {"EX_NOUSER", 67},
+        {"EX_NOHOST", 68}, C(O_ACCMODE), C(O_ASYNC), C(O_DIRECT), C(O_NDELAY), C(O_NOATIME), C(O_PATH), C(O_RSYNC),
+        C(O_TMPFILE), C(O_FSYNC), {"O_LARGEFILE", 0}, C(F_LOCK), C(F_TEST), C(F_TLOCK), C(F_ULOCK), {"SEEK_DATA", 3},
+        {"SEEK_HOLE", 4}, C(CLD_CONTINUED), C(CLD_DUMPED), C(CLD_EXITED), C(CLD_KILLED), C(CLD_STOPPED), C(CLD_TRAPPED),
+        C(WEXITED), C(WNOWAIT), C(WSTOPPED), {"P_ALL", 0}, {"P_PID", 1}, {"P_PGID", 2}, {"P_PIDFD", 3}, C(EFD_CLOEXEC),
+        C(EFD_NONBLOCK), C(EFD_SEMAPHORE), C(GRND_NONBLOCK), C(GRND_RANDOM), C(MFD_ALLOW_SEALING), C(MFD_CLOEXEC), C(MFD_HUGETLB),
+        C(NGROUPS_MAX), C(TMP_MAX), C(POSIX_FADV_DONTNEED), C(POSIX_FADV_NOREUSE), C(POSIX_FADV_NORMAL), C(POSIX_FADV_RANDOM),
+        C(POSIX_FADV_SEQUENTIAL), C(POSIX_FADV_WILLNEED), C(PRIO_PGRP), C(PRIO_PROCESS), C(PRIO_USER), C(SCHED_BATCH),
+        C(SCHED_FIFO), C(SCHED_IDLE), C(SCHED_OTHER), C(SCHED_RESET_ON_FORK), C(SCHED_RR), C(ST_APPEND), C(ST_MANDLOCK),
+        C(ST_NOATIME), C(ST_NODEV), C(ST_NODIRATIME), C(ST_NOEXEC), C(ST_NOSUID), C(ST_RDONLY), C(ST_RELATIME),
+        C(ST_SYNCHRONOUS), C(ST_WRITE), C(RTLD_DEEPBIND), C(RTLD_GLOBAL), C(RTLD_LAZY), C(RTLD_LOCAL), C(RTLD_NODELETE),
+        C(RTLD_NOLOAD), C(RTLD_NOW), C(RWF_APPEND), C(RWF_DSYNC), C(RWF_HIPRI), C(RWF_NOWAIT), C(RWF_SYNC), C(XATTR_CREATE),
+        C(XATTR_REPLACE), {"XATTR_SIZE_MAX", 65536},
     };
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {
         if (!ou_module_int(vm, m, constants[i].name, constants[i].value))

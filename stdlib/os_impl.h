@@ -7,13 +7,16 @@
 extern const NativeDef ou_os_files[];   /* mod_os.c: folders, paths, stat */
 extern const NativeDef ou_os_fds[];     /* mod_os_fd.c: descriptors */
 extern const NativeDef ou_os_process[]; /* mod_os_process.c: processes, environment, the machine */
+extern const NativeDef ou_os_unix[];    /* mod_os_unix.c: users, groups, priorities, limits of the system */
+extern const NativeDef ou_os_fd_more[]; /* mod_os_fd_more.c: positioned and vectored input and output, terminals */
+bool ou_os_unix_types(VM *vm, Module *m);
 bool ou_os_constants(VM *vm, Module *m);
 bool ou_os_environ(VM *vm, Module *m);
 extern const TypeDef ou_os_direntry_def, ou_os_scandir_def;
 
 typedef struct OsState {
     Value stat_result, terminal_size, statvfs_result, times_result, uname_result; /* owned types */
-    Value direntry, scandir;
+    Value direntry, scandir, waitid_result, sched_param;
 } OsState;
 OsState *ou_os_state(VM *vm);
 bool ou_os_fd(VM *vm, Value v, int *out); /* an int, or an object with fileno() */

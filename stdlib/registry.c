@@ -130,7 +130,7 @@ static int owned_values(int id)
     switch (id) {
     case MOD_itertools: case MOD__collections: case MOD__functools: case MOD__odict: case MOD__re: case MOD__struct: case MOD__io: case MOD_atexit: case MOD_time: return 1;
     case MOD_binascii: return 2;
-    case MOD__os: return 7;
+    case MOD__os: return 9;
     case MOD__warnings: case MOD__socket: return 3;
     case MOD__signal: return 66;
     default: return 0;
