@@ -79,6 +79,8 @@ static int open_fd(VM *vm, Value file, const Mode *m, bool closefd, Value opener
 {
     int64_t fd = -1;
     if (ou_is_intlike(vm, file)) {
+        if (is_bool(file) && !ou_warn(vm, E_RUNTIME_WARNING, 1, "bool is used as a file descriptor"))
+            return -1;
         if (!ou_index_i64(vm, file, &fd))
             return -1;
         if (fd < 0)
@@ -169,6 +171,12 @@ Value ou_io_open(VM *vm, const Value *args, int n)
     int closefd = args[6] == V_NULL ? 1 : ou_truth(vm, args[6]);
     if (closefd < 0)
         return V_NULL;
+    if (m.binary && buffering == 1) {
+        if (!ou_warn(vm, E_RUNTIME_WARNING, 1,
+                     "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"))
+            return V_NULL;
+        buffering = -1;
+    }
     int fd = open_fd(vm, args[0], &m, closefd, args[7]);
     if (fd < 0)
         return V_NULL;

@@ -47,6 +47,8 @@ static bool write_all(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
         if (put < 0)
             return false;
         done += (size_t)put;
+        if (done < n && vm->attention && !ou_safepoint(vm))
+            return false;
     }
     return true;
 }
@@ -103,6 +105,10 @@ bool ou_io_flush_bytes(VM *vm, ByteFile *f)
             break;
         }
         done += (uint32_t)put;
+        if (done < n && vm->attention && !ou_safepoint(vm)) { /* a signal cuts a write short: its handler runs before the next one blocks */
+            ok = false;
+            break;
+        }
     }
     f->flushing = false;
     f->busy--;
@@ -674,7 +680,7 @@ static Value byte_get_raw(VM *vm, Value self)
 {
     ByteFile *f = self_of(self);
     if (!f->made)
-        return check_open(vm, f, NULL) ? V_NONE : V_NULL;
+        return V_NONE;
     Value raw = raw_of(vm, f);
     return raw == V_NULL ? V_NULL : retain(raw);
 }

@@ -30,6 +30,8 @@ bool ou_os_int(VM *vm, Value v, int *out)
 
 bool ou_os_fd(VM *vm, Value v, int *out)
 {
+    if (is_bool(v) && !ou_warn(vm, E_RUNTIME_WARNING, 1, "bool is used as a file descriptor"))
+        return false;
     if (ou_is_intlike(vm, v))
         return ou_os_int(vm, v, out);
     Value r = ou_call_method_c(vm, v, "fileno", NULL, 0);
@@ -127,6 +129,8 @@ static bool path_to_read(VM *vm, Value path, Value dir_fd, const char *what, boo
     if (fd_ok && ou_is_intlike(vm, path)) {
         if (out->dir != AT_FDCWD)
             return ou_raise(vm, E_VALUE, "%s: can't specify dir_fd without matching path", what) != V_NULL;
+        if (is_bool(path) && !ou_warn(vm, E_RUNTIME_WARNING, 1, "bool is used as a file descriptor"))
+            return false;
         return ou_os_int(vm, path, &out->fd);
     }
     if (fd_ok && !ou_is_a(vm, path, T_STR) && !ou_is_a(vm, path, T_BYTES) &&
@@ -179,7 +183,7 @@ static Value os_stat(VM *vm, const Value *args, int n)
 {
     (void)n;
     int follow = follow_arg(vm, args[2]);
-    if (follow == 0 && ou_is_intlike(vm, args[0]))
+    if (follow == 0 && ou_is_intlike(vm, args[0]) && args[0] != V_INT0)
         return ou_raise(vm, E_VALUE, "stat: cannot use fd and follow_symlinks together");
     return follow < 0 ? V_NULL : stat_at(vm, args[0], args[1], "stat", follow);
 }

@@ -112,11 +112,20 @@ static Value os_system(VM *vm, const Value *args, int n)
 }
 
 /* A NULL-terminated array of C strings from a list or tuple of paths; `owners` keeps the texts alive. */
-static char **c_strings(VM *vm, Value seq, Value *owners, size_t *cap)
+static char **c_strings(VM *vm, Value seq, const char *what, bool is_env, Value *owners, size_t *cap)
 {
     size_t n;
     Value own = V_NULL;
-    const Value *items = ou_seq_items(vm, seq, &n, &own, "execv() arg 2 must be a tuple or list");
+    if (!ou_is_a(vm, seq, T_TUPLE) && !ou_is_a(vm, seq, T_LIST)) {
+        ou_raise(vm, E_TYPE, "%s must be a tuple or list", what);
+        return NULL;
+    }
+    const Value *items = ou_seq_items(vm, seq, &n, &own, "argv must be a tuple or list");
+    if (n == 0 && !is_env) {
+        xrelease(vm, own);
+        ou_raise(vm, E_VALUE, "%s must not be empty", what);
+        return NULL;
+    }
     *owners = ou_list_new(vm, n);
     *cap = (n + 1) * sizeof(char *);
     char **v = *owners == V_NULL || (n && !items) ? NULL : ou_alloc0(&vm->heap, *cap);
@@ -128,6 +137,11 @@ static char **c_strings(VM *vm, Value seq, Value *owners, size_t *cap)
             break;
         }
         v[i] = (char *)(uintptr_t)p.p;
+        if (i == 0 && !is_env && !*p.p) {
+            ou_raise(vm, E_VALUE, "%s first element cannot be empty", what);
+            ou_free(&vm->heap, v, *cap);
+            v = NULL;
+        }
     }
     xrelease(vm, own);
     if (!v && vm->exc == V_NULL)
@@ -135,15 +149,39 @@ static char **c_strings(VM *vm, Value seq, Value *owners, size_t *cap)
     return v;
 }
 
+/* "name=value" as bytes. */
+static Value env_entry(VM *vm, Value name, Value value)
+{
+    FsPath k, v;
+    Value r = V_NULL;
+    if (!ou_fspath_get(vm, name, NULL, &k))
+        return V_NULL;
+    if (!*k.p || strchr(k.p, '='))
+        ou_raise(vm, E_VALUE, "illegal environment variable name");
+    else if (ou_fspath_get(vm, value, NULL, &v)) {
+        size_t n = strlen(k.p), m = strlen(v.p);
+        r = ou_bytes_new(vm, NULL, n + 1 + m);
+        if (r != V_NULL) {
+            memcpy(as_bytes(r)->data, k.p, n);
+            as_bytes(r)->data[n] = '=';
+            memcpy(as_bytes(r)->data + n + 1, v.p, m);
+        }
+        ou_fspath_done(vm, &v);
+    }
+    ou_fspath_done(vm, &k);
+    return r;
+}
+
 static Value env_list(VM *vm, Value mapping)
 {
+    if (!ou_type_of(vm, mapping)->slots.getitem)
+        return ou_raise(vm, E_TYPE, "execve: environment must be a mapping object");
     Value items = ou_call_method_c(vm, mapping, "items", NULL, 0), list = V_NULL, it = V_NULL, pair;
     if (items == V_NULL || (it = ou_iter(vm, items)) == V_NULL || (list = ou_list_new(vm, 0)) == V_NULL)
         goto done;
     while ((pair = ou_next(vm, it)) != V_NULL) {
-        Value s = is_exact(pair, T_TUPLE) && as_tuple(pair)->n == 2
-                      ? ou_str_format(vm, "%S=%S", as_tuple(pair)->items[0], as_tuple(pair)->items[1])
-                      : ou_raise(vm, E_TYPE, "env.items() must give pairs");
+        Value s = is_exact(pair, T_TUPLE) && as_tuple(pair)->n == 2 ? env_entry(vm, as_tuple(pair)->items[0], as_tuple(pair)->items[1])
+                                                                    : ou_raise(vm, E_TYPE, "env.items() must give pairs");
         release(vm, pair);
         if (s == V_NULL || !ou_list_append_take(vm, as_list(list), s))
             break;
@@ -160,16 +198,20 @@ done:
 
 static Value exec_with(VM *vm, Value path, Value argv, Value env)
 {
-    FsPath p;
-    if (!processes(vm) || !ou_fspath_get(vm, path, "execv", &p))
+    FsPath p = {0};
+    int fd = -1;
+    bool numbered = env != V_NULL && ou_is_intlike(vm, path);
+    if (!processes(vm) || (numbered ? !ou_os_int(vm, path, &fd) : !ou_fspath_get(vm, path, env == V_NULL ? "execv" : "execve", &p)))
         return V_NULL;
     Value owners = V_NULL, env_owners = V_NULL, envs = V_NULL;
     size_t cap = 0, env_cap = 0;
-    char **a = c_strings(vm, argv, &owners, &cap), **e = NULL;
+    char **a = c_strings(vm, argv, env == V_NULL ? "execv() arg 2" : "execve: argv", false, &owners, &cap), **e = NULL;
     if (a && env != V_NULL && (envs = env_list(vm, env)) != V_NULL)
-        e = c_strings(vm, envs, &env_owners, &env_cap);
+        e = c_strings(vm, envs, "env", true, &env_owners, &env_cap);
     if (a && (env == V_NULL || e)) {
-        if (e)
+        if (numbered)
+            fexecve(fd, a, e);
+        else if (e)
             execve(p.p, a, e);
         else
             execv(p.p, a);
@@ -180,7 +222,8 @@ static Value exec_with(VM *vm, Value path, Value argv, Value env)
     xrelease(vm, owners);
     xrelease(vm, env_owners);
     xrelease(vm, envs);
-    ou_fspath_done(vm, &p);
+    if (!numbered)
+        ou_fspath_done(vm, &p);
     return V_NULL;
 }
 

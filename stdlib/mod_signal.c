@@ -169,6 +169,22 @@ void ou_signals_fini(VM *vm)
     vm->on_signals = NULL;
 }
 
+bool ou_signal_simulate(VM *vm, Value number)
+{
+    SignalState *s = state(vm);
+    int64_t sig;
+    if (!s || !ou_index_i64(vm, number, &sig))
+        return false;
+    if (sig < 1 || sig >= SIGNALS)
+        return ou_raise(vm, E_VALUE, "signal number out of range") != V_NULL;
+    Value h = s->handlers[sig];
+    if (sig == SIGINT && h == V_NULL)
+        ou_interrupt_main(vm);
+    else if (h != V_NULL && is_obj(h))
+        mark(vm, s, (int)sig);
+    return true;
+}
+
 /* ---- functions ---- */
 
 static bool sig_arg(VM *vm, Value v, int *out)

@@ -2,6 +2,7 @@
  * in effect. A lock that is waited for releases the VM's lock; waiting is in slices so that Ctrl-C is seen. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include "runtime/loop/threads.h"
 #include "stdlib/stdlib.h"
 #include "vm/call.h"
+
+#define TIMEOUT_MAX 9223372036.0
 
 typedef struct LockObj {
     Obj h;
@@ -48,8 +51,8 @@ static Value lock_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
 static Value rlock_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     (void)args;
-    if (n || kwnames)
-        return ou_raise(vm, E_TYPE, "RLock() takes no arguments");
+    (void)n;
+    (void)kwnames;
     return lock_new(vm, cls, true);
 }
 static void lock_dealloc(VM *vm, Obj *o)
@@ -123,7 +126,7 @@ static bool timeout_arg(VM *vm, Value blocking, Value timeout, double *out)
         return ou_raise(vm, E_VALUE, "can't specify a timeout for a non-blocking call") != V_NULL;
     if (t < 0 && t != -1)
         return ou_raise(vm, E_VALUE, "timeout value must be a non-negative number") != V_NULL;
-    if (t > 9e9)
+    if (t > TIMEOUT_MAX)
         return ou_raise(vm, E_OVERFLOW, "timeout value is too large") != V_NULL;
     *out = b ? t : 0;
     return true;
@@ -231,10 +234,30 @@ static Value lock_repr(VM *vm, Value self)
                              (int64_t)k->count, (unsigned)self);
     return ou_str_format(vm, "<%s _thread.lock object at 0x%x>", k->held ? "locked" : "unlocked", (unsigned)self);
 }
+/* In the child of a fork: nobody holds it, whatever the threads of the parent were doing. */
+static Value k_reinit(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    (void)vm;
+    LockObj *k = as_lock(args[0]);
+    pthread_mutex_init(&k->m, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&k->c, &attr);
+    pthread_condattr_destroy(&attr);
+    k->held = false;
+    k->owner = k->count = 0;
+    return V_NONE;
+}
 static const NativeDef lock_methods[] = {
     {"acquire(blocking=True, timeout=-1)", k_acquire, NULL, 0},
+    {"acquire_lock(blocking=True, timeout=-1)", k_acquire, NULL, 0},
     {"release()", k_release, NULL, 0},
+    {"release_lock()", k_release, NULL, 0},
     {"locked()", k_locked, NULL, 0},
+    {"locked_lock()", k_locked, NULL, 0},
+    {"_at_fork_reinit()", k_reinit, NULL, 0},
     {"__enter__()", k_enter, NULL, 0},
     {"__exit__(type, value, traceback, /)", k_exit, NULL, 0},
     {0},
@@ -242,9 +265,9 @@ static const NativeDef lock_methods[] = {
 static const NativeDef rlock_methods[] = {
     {"acquire(blocking=True, timeout=-1)", k_acquire, NULL, 0},
     {"release()", k_release, NULL, 0},
-    {"locked()", k_locked, NULL, 0},
     {"__enter__()", k_enter, NULL, 0},
     {"__exit__(type, value, traceback, /)", k_exit, NULL, 0},
+    {"_at_fork_reinit()", k_reinit, NULL, 0},
     {"_is_owned()", k_is_owned, NULL, 0},
     {"_recursion_count()", k_recursion_count, NULL, 0},
     {"_release_save()", k_release_save, NULL, 0},
@@ -272,6 +295,17 @@ typedef struct Job {
     Value fn, args, kwargs; /* kwargs V_NULL: none */
 } Job;
 
+static void unraisable_in(VM *vm, Value fn)
+{
+    Value exc = ou_exc_take(vm), text = ou_str_format(vm, "Exception ignored in thread started by %R", fn);
+    ou_exc_clear(vm);
+    ou_exc_restore(vm, exc);
+    ou_unraisable(vm, text == V_NULL ? "Exception ignored in thread" : as_str(text)->data, V_NULL);
+    xrelease(vm, text);
+}
+
+static void locals_forget(VM *vm);
+
 static void run_job(VM *vm, void *p)
 {
     Job j = *(Job *)p;
@@ -281,9 +315,10 @@ static void run_job(VM *vm, void *p)
         if (ou_exc_matches(vm, E_SYSTEM_EXIT))
             ou_exc_clear(vm);
         else
-            ou_unraisable(vm, "Exception ignored in thread started by", j.fn);
+            unraisable_in(vm, j.fn);
     }
     xrelease(vm, v);
+    locals_forget(vm);
     release(vm, j.fn);
     release(vm, j.args);
     xrelease(vm, j.kwargs);
@@ -333,17 +368,37 @@ static Value thread_count(VM *vm, const Value *args, int n)
 }
 static Value interrupt_main(VM *vm, const Value *args, int n)
 {
-    (void)args;
-    (void)n;
-    ou_interrupt_main(vm);
-    return V_NONE;
+    return ou_signal_simulate(vm, n > 0 ? args[0] : v_smallint(SIGINT)) ? V_NONE : V_NULL;
 }
+typedef struct Local Local;
+typedef struct ThreadModule {
+    Type *lock;
+    Local *locals;      /* all thread-local objects */
+    int64_t stack_size; /* what scripts have asked for; frames are not on that stack */
+} ThreadModule;
+static ThreadModule *state(VM *vm) { return ou_module_record(vm, MOD__thread, sizeof(ThreadModule)); }
+
 static Value stack_size(VM *vm, const Value *args, int n)
+{
+    int64_t size = 0;
+    ThreadModule *s = state(vm);
+    if (!s || (n > 0 && !ou_index_i64(vm, args[0], &size)))
+        return V_NULL;
+    if (size < 0)
+        return ou_raise(vm, E_VALUE, "size must be 0 or a positive value");
+    if (size > 0 && size < 32768)
+        return ou_raise(vm, E_VALUE, "size not valid: %ld bytes", size);
+    int64_t before = s->stack_size;
+    if (n > 0)
+        s->stack_size = size;
+    return ou_int(vm, before);
+}
+static Value always(VM *vm, const Value *args, int n)
 {
     (void)vm;
     (void)args;
     (void)n;
-    return V_INT0;
+    return V_TRUE;
 }
 static Value thread_exit(VM *vm, const Value *args, int n)
 {
@@ -360,20 +415,26 @@ static Value main_ident(VM *vm, const Value *args, int n)
 
 /* ---- local ---- */
 
-typedef struct Local { /* every thread sees a namespace of its own: {ident: dict} */
+struct Local { /* every thread sees a namespace of its own: {ident: dict}; it is dropped when the thread ends */
     Obj h;
     Value dicts, args, kwargs;
-} Local;
+    Local *next, *prev; /* in ThreadModule.locals */
+};
 static Local *as_local(Value v) { return (Local *)v_obj(v); }
 
 static Value local_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     if ((n || kwnames) && ou_type_lookup(vm, cls, name_of(vm, N_DU_init)) == ou_type_lookup(vm, ou_builtin(vm, T_OBJECT), name_of(vm, N_DU_init)))
         return ou_raise(vm, E_TYPE, "Initialization arguments are not supported");
-    Local *l = ou_new(vm, cls, 0);
+    ThreadModule *s = state(vm);
+    Local *l = s ? ou_new(vm, cls, 0) : NULL;
     if (!l)
         return V_NULL;
     l->kwargs = V_NULL;
+    l->next = s->locals;
+    if (l->next)
+        l->next->prev = l;
+    s->locals = l;
     l->args = ou_tuple_of(vm, args, (size_t)n);
     l->dicts = l->args == V_NULL ? V_NULL : ou_dict_new(vm);
     bool ok = l->dicts != V_NULL;
@@ -395,6 +456,25 @@ static Value local_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwna
         return V_NULL;
     }
     return v_of(l);
+}
+/* The thread ends: its namespaces go. Dropping one may run script code, so the list is gone through anew each time. */
+static void locals_forget(VM *vm)
+{
+    ThreadModule *s = vm->module_state[MOD__thread];
+    Value id = s && s->locals ? ou_int_u64(vm, me()) : V_NULL;
+    for (Local *l = id == V_NULL ? NULL : s->locals; l;) {
+        Value d = l->dicts == V_NULL ? V_NULL : ou_dict_get(vm, as_dict(l->dicts), id);
+        if (d == V_NULL) {
+            l = l->next;
+            continue;
+        }
+        retain(d);
+        ou_dict_del(vm, as_dict(l->dicts), id);
+        release(vm, d);
+        l = s->locals;
+    }
+    ou_exc_clear(vm);
+    xrelease(vm, id);
 }
 static Dict *local_dict(VM *vm, Value self) /* borrowed; NULL raised */
 {
@@ -442,6 +522,8 @@ static bool local_setattr(VM *vm, Value self, Str *name, Value v)
     Dict *d = local_dict(vm, self);
     if (!d)
         return false;
+    if (ou_str_eq_c(name, "__dict__"))
+        return ou_raise(vm, E_ATTRIBUTE, "'%T' object attribute '__dict__' is read-only", self) != V_NULL;
     Value t = ou_type_lookup(vm, ou_type_of(vm, self), name);
     if (t != V_NULL && ou_type_of(vm, t)->slots.descr_set)
         return ou_generic_setattr(vm, self, name, v);
@@ -455,6 +537,13 @@ static bool local_setattr(VM *vm, Value self, Str *name, Value v)
 static void local_dealloc(VM *vm, Obj *o)
 {
     Local *l = (Local *)o;
+    ThreadModule *s = vm->module_state[MOD__thread];
+    if (l->next)
+        l->next->prev = l->prev;
+    if (l->prev)
+        l->prev->next = l->next;
+    else if (s && s->locals == l)
+        s->locals = l->next;
     xrelease(vm, l->dicts);
     xrelease(vm, l->args);
     xrelease(vm, l->kwargs);
@@ -486,28 +575,33 @@ static const NativeDef functions[] = {
     {"interrupt_main(signum=2, /)", interrupt_main, NULL, 0},
     {"stack_size(size=0, /)", stack_size, NULL, 0},
     {"exit()", thread_exit, NULL, 0},
+    {"exit_thread()", thread_exit, NULL, 0},
+    {"daemon_threads_allowed()", always, NULL, 0},
+    {"_is_main_interpreter()", always, NULL, 0},
     {0},
 };
 
-typedef struct ThreadModule {
-    Type *lock;
-} ThreadModule;
+static const char *const hook_fields[] = {"exc_type", "exc_value", "exc_traceback", "thread", NULL};
+static const StructSeqDef hook_args_def = {"_thread._ExceptHookArgs", NULL, hook_fields, 4, false};
 
 static Value allocate_lock(VM *vm, const Value *args, int n)
 {
     (void)args;
     (void)n;
-    ThreadModule *s = ou_module_record(vm, MOD__thread, sizeof *s);
+    ThreadModule *s = state(vm);
     return s ? lock_new(vm, s->lock, false) : V_NULL;
 }
 
 bool ou_mod__thread(VM *vm, Module *m)
 {
-    ThreadModule *s = ou_module_record(vm, MOD__thread, sizeof *s);
+    ThreadModule *s = state(vm);
     if (!s)
+        return false;
+    Type *hook_args = ou_structseq_type(vm, &hook_args_def);
+    if (!hook_args || !ou_module_take(vm, m, "_ExceptHookArgs", v_of(hook_args)))
         return false;
     s->lock = ou_module_type(vm, m, &lock_def, NULL);
     return s->lock && ou_module_set(vm, m, "LockType", v_of(s->lock)) && ou_module_type(vm, m, &rlock_def, NULL) &&
            ou_module_type(vm, m, &local_def, NULL) && ou_module_add(vm, m, functions) &&
-           ou_module_set(vm, m, "error", v_of(ou_builtin(vm, E_RUNTIME))) && ou_module_take(vm, m, "TIMEOUT_MAX", v_float(9223372036.0));
+           ou_module_set(vm, m, "error", v_of(ou_builtin(vm, E_RUNTIME))) && ou_module_take(vm, m, "TIMEOUT_MAX", v_float(TIMEOUT_MAX));
 }

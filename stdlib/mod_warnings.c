@@ -286,8 +286,6 @@ static bool warn_here(VM *vm, Value message, Value category, int64_t stacklevel,
 {
     FrameRef f;
     bool have = ou_frame_current(vm, &f);
-    while (have && skipped(f.fn->code->filename, prefixes))
-        have = ou_frame_back(vm, &f);
     for (; have && stacklevel > 1; stacklevel--) {
         have = ou_frame_back(vm, &f);
         while (have && skipped(f.fn->code->filename, prefixes))
@@ -354,6 +352,8 @@ static Value warnings_warn_explicit(VM *vm, const Value *args, int n)
     Value category = check_category(vm, args[0], args[1]);
     if (category == V_NULL || !ou_index_i64(vm, args[3], &lineno))
         return V_NULL;
+    if (args[6] != V_NULL && args[6] != V_NONE && !ou_is_a(vm, args[6], T_DICT))
+        return ou_raise(vm, E_TYPE, "module_globals must be a dict, not '%T'", args[6]);
     Value module = args[4] == V_NULL || args[4] == V_NONE ? V_NULL : args[4];
     if (module == V_NULL) { /* the file's name without its ending */
         if (!ou_is_a(vm, args[2], T_STR))
