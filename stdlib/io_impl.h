@@ -54,5 +54,11 @@ bool ou_io_tell_bytes(VM *vm, ByteFile *f, int64_t *pos);
 Value ou_io_textfile_new(VM *vm, Type *type, Value bytes, Value encoding, Value errors, Value newline, bool line_buffering,
                          bool write_through);
 bool ou_io_newline(VM *vm, Value v, uint8_t *out);
+bool ou_io_text_check(VM *vm, TextFile *f);   /* ready, not detached, not closed */
+bool ou_io_text_pending(VM *vm, TextFile *f); /* what was encoded goes to the write() of an object of the script */
+enum { SEEN_LF = 1, SEEN_CR = 2, SEEN_CRLF = 4 }; /* newlines_seen */
+Value ou_io_text_tell(VM *vm, const Value *args, int n); /* mod_io_seek.c */
+Value ou_io_text_seek(VM *vm, const Value *args, int n);
+Value ou_io_text_truncate(VM *vm, const Value *args, int n);
 
 #endif

@@ -173,7 +173,7 @@ static bool is_closed(VM *vm, TextFile *f)
     return truth > 0;
 }
 
-static bool check(VM *vm, TextFile *f)
+bool ou_io_text_check(VM *vm, TextFile *f)
 {
     if (f->bytes == V_NULL || !f->made) {
         ou_raise(vm, E_VALUE, f->made ? "underlying buffer has been detached" : "I/O operation on uninitialized object");
@@ -194,7 +194,7 @@ static bool call_bytes(VM *vm, TextFile *f, const char *method)
 }
 
 /* Hands what was encoded for an object of the script to its write(). */
-static bool put_pending(VM *vm, TextFile *f)
+bool ou_io_text_pending(VM *vm, TextFile *f)
 {
     if (f->pend == V_NULL)
         return true;
@@ -211,9 +211,9 @@ static bool put_pending(VM *vm, TextFile *f)
 
 bool ou_io_text_flush(VM *vm, TextFile *f)
 {
-    if (!check(vm, f))
+    if (!ou_io_text_check(vm, f))
         return false;
-    return f->native ? ou_io_flush_bytes(vm, f->native) : put_pending(vm, f) && call_bytes(vm, f, "flush");
+    return f->native ? ou_io_flush_bytes(vm, f->native) : ou_io_text_pending(vm, f) && call_bytes(vm, f, "flush");
 }
 
 static bool text_close(VM *vm, TextFile *f)
@@ -222,7 +222,7 @@ static bool text_close(VM *vm, TextFile *f)
         return true;
     if (f->native)
         return ou_io_close_bytes(vm, f->native);
-    bool ok = put_pending(vm, f) && call_bytes(vm, f, "flush");
+    bool ok = ou_io_text_pending(vm, f) && call_bytes(vm, f, "flush");
     Value exc = ok ? V_NULL : ou_exc_take(vm);
     bool closed = call_bytes(vm, f, "close");
     if (!ok && closed)
@@ -271,7 +271,7 @@ static bool put_bytes(VM *vm, TextFile *f, const void *p, size_t n)
 {
     if (f->native)
         return ou_io_write_bytes(vm, f->native, p, n);
-    if (f->pend != V_NULL && ((ByteArray *)v_obj(f->pend))->n + n > IO_CHUNK && !put_pending(vm, f))
+    if (f->pend != V_NULL && ((ByteArray *)v_obj(f->pend))->n + n > IO_CHUNK && !ou_io_text_pending(vm, f))
         return false;
     Value more = ou_bytearray_new(vm, p, n), r = more;
     if (more != V_NULL && f->pend != V_NULL) {
@@ -281,7 +281,7 @@ static bool put_bytes(VM *vm, TextFile *f, const void *p, size_t n)
     } else {
         f->pend = more;
     }
-    return r != V_NULL && (((ByteArray *)v_obj(f->pend))->n < IO_CHUNK || put_pending(vm, f));
+    return r != V_NULL && (((ByteArray *)v_obj(f->pend))->n < IO_CHUNK || ou_io_text_pending(vm, f));
 }
 
 /* Text without newline translation. */
@@ -344,15 +344,15 @@ bool ou_io_text_write(VM *vm, TextFile *f, const char *s, size_t n)
         ok = put_text(vm, f, s, n, ascii);
     }
     if (ok && f->write_through)
-        ok = f->native ? ou_io_flush_bytes(vm, f->native) : put_pending(vm, f);
+        ok = f->native ? ou_io_flush_bytes(vm, f->native) : ou_io_text_pending(vm, f);
     if (ok && nl && f->line_buffering)
-        ok = f->native ? ou_io_flush_bytes(vm, f->native) : put_pending(vm, f) && call_bytes(vm, f, "flush");
+        ok = f->native ? ou_io_flush_bytes(vm, f->native) : ou_io_text_pending(vm, f) && call_bytes(vm, f, "flush");
     return ok;
 }
 
 static bool check_writable(VM *vm, TextFile *f)
 {
-    if (!check(vm, f))
+    if (!ou_io_text_check(vm, f))
         return false;
     if (f->native && !f->native->writable) {
         ou_io_unsupported(vm, "not writable");
@@ -400,8 +400,6 @@ static bool room(VM *vm, TextFile *f, size_t more)
     f->text_cap = cap;
     return true;
 }
-
-enum { SEEN_LF = 1, SEEN_CR = 2, SEEN_CRLF = 4 };
 
 /* Appends decoded text. In universal mode a "\r" at the end of a chunk waits: it may be half of "\r\n". */
 static bool take_text(VM *vm, TextFile *f, const char *s, size_t n, bool final)
@@ -554,13 +552,13 @@ static int more_text(VM *vm, TextFile *f, bool all)
 
 static bool check_readable(VM *vm, TextFile *f)
 {
-    if (!check(vm, f))
+    if (!ou_io_text_check(vm, f))
         return false;
     if (f->native && !f->native->readable) {
         ou_io_unsupported(vm, "not readable");
         return false;
     }
-    return put_pending(vm, f);
+    return ou_io_text_pending(vm, f);
 }
 
 static Value take_str(VM *vm, TextFile *f, size_t n)
@@ -695,108 +693,6 @@ static Value text_next(VM *vm, Value self)
     return line;
 }
 
-/* ---- position ---------------------------------------------------------------------------------------------------------------------- */
-
-/* The bytes that stand for the decoded but unread text. Exact unless a file mixes kinds of newlines. */
-static bool unread_bytes(VM *vm, TextFile *f, int64_t *out)
-{
-    int64_t n = f->ncarry + f->pending_cr;
-    if (f->text_end > f->text_pos) {
-        Value s = ou_str_new(vm, f->text + f->text_pos, f->text_end - f->text_pos);
-        Value b = s == V_NULL ? V_NULL : ou_str_encode(vm, s, as_str(f->encoding)->data, as_str(f->errors)->data);
-        xrelease(vm, s);
-        if (b == V_NULL)
-            return false;
-        n += as_bytes(b)->n;
-        release(vm, b);
-        if (f->newline == NL_UNIVERSAL && is_small(f->newlines_seen) && v_small(f->newlines_seen) == SEEN_CRLF) {
-            for (size_t i = f->text_pos; i < f->text_end; i++)
-                n += f->text[i] == '\n';
-        }
-    }
-    *out = n;
-    return true;
-}
-
-static Value text_tell(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    TextFile *f = self_of(args[0]);
-    int64_t pos, unread;
-    if (!check(vm, f))
-        return V_NULL;
-    if (f->unseekable || (f->native && !f->native->foreign && lseek(ou_io_fd(f->native), 0, SEEK_CUR) < 0))
-        return ou_io_unsupported(vm, "underlying stream is not seekable");
-    if (!f->telling)
-        return ou_raise(vm, E_OS, "telling position disabled by next() call");
-    if (!put_pending(vm, f) || (!f->native && !call_bytes(vm, f, "flush")) || !unread_bytes(vm, f, &unread))
-        return V_NULL;
-    if (f->native) {
-        if (!ou_io_tell_bytes(vm, f->native, &pos))
-            return V_NULL;
-    } else {
-        Value r = ou_call_method_c(vm, f->bytes, "tell", NULL, 0);
-        bool ok = r != V_NULL && ou_index_i64(vm, r, &pos);
-        xrelease(vm, r);
-        if (!ok)
-            return V_NULL;
-    }
-    return ou_int(vm, pos - unread);
-}
-
-static Value text_seek(VM *vm, const Value *args, int n)
-{
-    TextFile *f = self_of(args[0]);
-    int64_t offset, whence = 0, pos = 0;
-    if (!check(vm, f) || !ou_index_i64(vm, args[1], &offset) || (n > 2 && !ou_index_i64(vm, args[2], &whence)))
-        return V_NULL;
-    if (f->unseekable)
-        return ou_io_unsupported(vm, "underlying stream is not seekable");
-    if (whence == 1) {
-        if (offset != 0)
-            return ou_io_unsupported(vm, "can't do nonzero cur-relative seeks");
-        return text_tell(vm, args, 1);
-    }
-    if (whence == 2 && offset != 0)
-        return ou_io_unsupported(vm, "can't do nonzero end-relative seeks");
-    if (whence != 0 && whence != 2)
-        return ou_raise(vm, E_VALUE, "invalid whence (%ld, should be 0, 1 or 2)", whence);
-    if (offset < 0)
-        return ou_raise(vm, E_VALUE, "negative seek position %ld", offset);
-    if (!put_pending(vm, f) || (!f->native && !call_bytes(vm, f, "flush")))
-        return V_NULL;
-    if (f->native) {
-        if (!ou_io_seek_bytes(vm, f->native, offset, (int)whence, &pos))
-            return V_NULL;
-    } else {
-        Value a[2] = {args[1], v_smallint(whence)};
-        Value r = ou_call_method_c(vm, f->bytes, "seek", a, 2);
-        bool ok = r != V_NULL && ou_index_i64(vm, r, &pos);
-        xrelease(vm, r);
-        if (!ok)
-            return V_NULL;
-    }
-    f->text_pos = f->text_end = 0;
-    f->ncarry = 0;
-    f->pending_cr = false;
-    if (pos == 0)
-        f->bom_done = false;
-    return ou_int(vm, pos);
-}
-
-static Value text_truncate(VM *vm, const Value *args, int n)
-{
-    TextFile *f = self_of(args[0]);
-    if (!check(vm, f) || !ou_io_text_flush(vm, f))
-        return V_NULL;
-    Value pos = n > 1 && args[1] != V_NONE ? retain(args[1]) : text_tell(vm, args, 1);
-    if (pos == V_NULL)
-        return V_NULL;
-    Value r = ou_call_method_c(vm, f->bytes, "truncate", &pos, 1);
-    release(vm, pos);
-    return r;
-}
-
 /* ---- the rest -------------------------------------------------------------------------------------------------------------------------- */
 
 static Value text_flush(VM *vm, const Value *args, int n)
@@ -815,7 +711,7 @@ static Value text_detach(VM *vm, const Value *args, int n)
 {
     (void)n;
     TextFile *f = self_of(args[0]);
-    if (!check(vm, f) || !ou_io_text_flush(vm, f))
+    if (!ou_io_text_check(vm, f) || !ou_io_text_flush(vm, f))
         return V_NULL;
     Value b = f->bytes;
     f->bytes = V_NULL;
@@ -826,7 +722,7 @@ static Value text_detach(VM *vm, const Value *args, int n)
 
 static Value forward(VM *vm, TextFile *f, const char *method)
 {
-    return check(vm, f) ? ou_call_method_c(vm, f->bytes, method, NULL, 0) : V_NULL;
+    return ou_io_text_check(vm, f) ? ou_call_method_c(vm, f->bytes, method, NULL, 0) : V_NULL;
 }
 
 static Value text_fileno(VM *vm, const Value *args, int n)
@@ -847,7 +743,7 @@ static Value text_reconfigure(VM *vm, const Value *args, int n)
     (void)n;
     TextFile *f = self_of(args[0]);
     const Value *a = args + 1; /* encoding, errors, newline, line_buffering, write_through */
-    if (!check(vm, f))
+    if (!ou_io_text_check(vm, f))
         return V_NULL;
     uint8_t nl = f->newline;
     if (a[2] != V_NULL && !ou_io_newline(vm, a[2], &nl))
@@ -976,9 +872,9 @@ static const NativeDef text_methods[] = {
     {"flush()", text_flush, NULL, 0},
     {"close()", text_close_method, NULL, 0},
     {"detach()", text_detach, NULL, 0},
-    {"seek(cookie, whence=0, /)", text_seek, NULL, 0},
-    {"tell()", text_tell, NULL, 0},
-    {"truncate(pos=None, /)", text_truncate, NULL, 0},
+    {"seek(cookie, whence=0, /)", ou_io_text_seek, NULL, 0},
+    {"tell()", ou_io_text_tell, NULL, 0},
+    {"truncate(pos=None, /)", ou_io_text_truncate, NULL, 0},
     {"fileno()", text_fileno, NULL, 0},
     {"isatty()", text_isatty, NULL, 0},
     {"readable()", text_readable, NULL, 0},

@@ -127,7 +127,7 @@ static bool timeout_arg(VM *vm, Value blocking, Value timeout, double *out)
     if (t < 0 && t != -1)
         return ou_raise(vm, E_VALUE, "timeout value must be a non-negative number") != V_NULL;
     if (t > TIMEOUT_MAX)
-        return ou_raise(vm, E_OVERFLOW, "timeout value is too large") != V_NULL;
+        return ou_raise(vm, E_OVERFLOW, "timestamp out of range for platform time_t") != V_NULL;
     *out = b ? t : 0;
     return true;
 }
