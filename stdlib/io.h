@@ -16,6 +16,7 @@ typedef struct ByteFile { /* _io.FileIO, _io.BufferedReader, _io.BufferedWriter,
     Value name;            /* what open() was given; V_NULL: the base's */
     Value mode;            /* str; V_NULL: the base's */
     uint64_t user;         /* the thread that is in a call with buf while flushing is set */
+    uint32_t epoch;        /* IoState.forks at that time: a thread that was lost in a fork does not come back */
     uint8_t *buf;          /* read-ahead or pending writes, never both */
     uint32_t cap, pos, end; /* read: buf[pos..end) is unread; write: buf[0..end) is pending (pos 0) */
     bool writing;
@@ -43,6 +44,7 @@ typedef struct TextFile { /* _io.TextIOWrapper */
     Value newlines_seen;
 } TextFile;
 
+void ou_io_after_fork(VM *vm); /* in the child */
 /* The file if it is a native text file whose methods nobody has overridden, open for writing; else NULL. */
 TextFile *ou_io_plain_text(VM *vm, Value file);
 bool ou_io_text_write(VM *vm, TextFile *f, const char *utf8, size_t n);

@@ -10,6 +10,7 @@ typedef struct IoState {
     Type *iobase, *rawbase, *bufbase, *textbase;
     Type *fileio, *reader, *writer, *random, *text, *stringio, *bytesio;
     Type *unsupported;
+    uint32_t forks; /* how often this process is a fork's child */
 } IoState;
 IoState *ou_io_state(VM *vm); /* NULL: raised */
 

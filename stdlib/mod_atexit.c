@@ -48,6 +48,15 @@ static Value atexit_unregister(VM *vm, const Value *args, int n)
     return V_NONE;
 }
 
+void ou_unraisable_of(VM *vm, const char *fmt, Value what)
+{
+    Value exc = ou_exc_take(vm), text = ou_str_format(vm, fmt, what);
+    ou_exc_clear(vm);
+    ou_exc_restore(vm, exc);
+    ou_unraisable(vm, text == V_NULL ? "Exception ignored" : as_str(text)->data, V_NULL);
+    xrelease(vm, text);
+}
+
 void ou_atexit_run(VM *vm)
 {
     AtexitState *st = vm->module_state[MOD_atexit];
@@ -61,7 +70,7 @@ void ou_atexit_run(VM *vm)
             if (ou_exc_matches(vm, E_SYSTEM_EXIT))
                 ou_exc_clear(vm);
             else
-                ou_unraisable(vm, "Exception ignored in atexit callback", t->items[0]);
+                ou_unraisable_of(vm, "Exception ignored in atexit callback %R", t->items[0]);
         }
         xrelease(vm, r);
         release(vm, row);

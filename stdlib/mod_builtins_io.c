@@ -159,7 +159,27 @@ static Value builtin_help(VM *vm, const Value *args, int n)
     return ok ? V_NONE : V_NULL;
 }
 
+static Value builtin_breakpoint(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Value sys = ou_import_module(vm, "sys");
+    if (sys == V_NULL)
+        return V_NULL;
+    Value hook = ou_getattr_c(vm, sys, "breakpointhook");
+    release(vm, sys);
+    if (hook == V_NULL) {
+        if (!ou_exc_matches(vm, E_ATTRIBUTE))
+            return V_NULL;
+        ou_exc_clear(vm);
+        return ou_raise(vm, E_RUNTIME, "lost sys.breakpointhook");
+    }
+    Value r = ou_call_ex(vm, hook, as_tuple(args[0]), as_dict(args[1]));
+    release(vm, hook);
+    return r;
+}
+
 const NativeDef ou_builtins_io[] = {
+    {"breakpoint(*args, **kws)", builtin_breakpoint, "Call sys.breakpointhook(*args, **kws).", 0},
     {"print(*args, sep=' ', end='\\n', file=None, flush=False)", builtin_print,
      "Prints the values to a stream, or to sys.stdout by default.", 0},
     {"input(prompt='', /)", builtin_input, "Read a string from standard input. The trailing newline is stripped.", 0},

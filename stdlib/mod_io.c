@@ -18,6 +18,13 @@ IoState *ou_io_state(VM *vm)
     return st;
 }
 
+void ou_io_after_fork(VM *vm)
+{
+    IoState *st = vm->module_state[MOD__io];
+    if (st)
+        st->forks++;
+}
+
 /* ---- open() --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct Mode {

@@ -68,6 +68,11 @@ static bool need_buffer(VM *vm, ByteFile *f)
 /* Two threads in a system call with one buffer would mix their bytes: the second waits. */
 static bool wait_idle(VM *vm, ByteFile *f)
 {
+    IoState *st = vm->module_state[MOD__io];
+    if (f->flushing && st && f->epoch != st->forks) {
+        f->flushing = false;
+        f->busy = 0;
+    }
     while (f->flushing) {
         if (f->user == (uint64_t)pthread_self()) /* a signal handler, or the raw object itself */
             return ou_raise(vm, E_RUNTIME, "reentrant call inside %R", v_of(f)) != V_NULL;
@@ -88,12 +93,14 @@ bool ou_io_flush_bytes(VM *vm, ByteFile *f)
     if (f->end == 0)
         return true;
     uint32_t n = f->end, done = 0;
+    IoState *st = vm->module_state[MOD__io];
     if (to_host(vm, f, f->buf, n)) {
         f->end = 0;
         return true;
     }
     f->flushing = true;
     f->user = (uint64_t)pthread_self();
+    f->epoch = st->forks;
     f->busy++;
     bool ok = true;
     while (done < n) {
@@ -178,8 +185,10 @@ int64_t ou_io_fill(VM *vm, ByteFile *f)
     }
     if (f->end == f->cap)
         return 0;
+    IoState *st = vm->module_state[MOD__io];
     f->flushing = true;
     f->user = (uint64_t)pthread_self();
+    f->epoch = st->forks;
     f->busy++;
     ssize_t got = ou_io_raw_read(vm, f, f->buf + f->end, f->cap - f->end);
     f->busy--;

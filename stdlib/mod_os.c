@@ -90,11 +90,11 @@ static Value stat_value(VM *vm, const struct stat *st)
     return ou_structseq_new(vm, (Type *)v_obj(os->stat_result), v);
 }
 
-Value ou_os_stat_path(VM *vm, const char *path, bool follow, Value shown)
+Value ou_os_stat_path(VM *vm, int dir, const char *path, bool follow, Value shown)
 {
     struct stat st;
     ou_blocking_begin(vm);
-    int r = follow ? stat(path, &st) : lstat(path, &st);
+    int r = fstatat(dir, path, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW);
     int err = errno;
     ou_blocking_end(vm);
     return r < 0 ? ou_raise_errno(vm, err, shown) : stat_value(vm, &st);

@@ -21,6 +21,7 @@
 
 #include "runtime/objects/bytes.h"
 #include "runtime/objects/import.h"
+#include "stdlib/io.h"
 #include "stdlib/os_impl.h"
 #include "vm/call.h"
 
@@ -37,8 +38,11 @@ static Value os_fork(VM *vm, const Value *args, int n)
     if (!processes(vm))
         return V_NULL;
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        ou_threads_after_fork(vm);
         ou_import_forked(vm);
+        ou_io_after_fork(vm);
+    }
     return pid < 0 ? ou_raise_errno(vm, errno, V_NULL) : v_smallint(pid);
 }
 

@@ -1,7 +1,9 @@
 /* os.scandir: an iterator over a folder that is a context manager, and its entries, which know their kind without a stat. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/objects/bytes.h"
 #include "runtime/objects/gc.h"
@@ -11,6 +13,7 @@
 typedef struct Scandir {
     Obj h;
     DIR *dir;      /* NULL: exhausted or closed */
+    int fd;        /* given instead of a path; else AT_FDCWD */
     Value path;    /* str or bytes, as given */
     bool is_bytes;
 } Scandir;
@@ -18,6 +21,7 @@ typedef struct Scandir {
 typedef struct DirEntry {
     Obj h;
     Value name, path;
+    int dir;       /* what path is relative to: AT_FDCWD, or the descriptor that scandir() was given */
     uint8_t type;  /* DT_* */
     uint64_t inode;
     Value stat[2]; /* cached: of the link itself, of what it leads to; V_NULL: not asked yet */
@@ -42,13 +46,46 @@ static void scan_dealloc(VM *vm, Obj *o)
     ou_finish_dealloc(vm, o, 0);
 }
 
+/* Over an open folder: names only, which the entries look up in it. */
+static Value scan_fd(VM *vm, Type *cls, Value number)
+{
+    int fd;
+    if (!ou_os_int(vm, number, &fd))
+        return V_NULL;
+    Scandir *s = ou_new(vm, cls, 0);
+    if (!s)
+        return V_NULL;
+    s->fd = fd;
+    s->path = ou_str_c(vm, "");
+    int own = s->path == V_NULL ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    s->dir = own < 0 ? NULL : fdopendir(own);
+    if (!s->dir) {
+        if (vm->exc == V_NULL)
+            ou_raise_errno(vm, errno, number);
+        if (own >= 0)
+            close(own);
+        obj_release(vm, s);
+        return V_NULL;
+    }
+    rewinddir(s->dir);
+    return v_of(s);
+}
+
 static Value scan_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     FsPath p;
-    if (!ou_no_kw(vm, "scandir", kwnames) || !ou_arg_count(vm, "scandir", n, 1, 1) || !ou_fspath_get(vm, args[0], "scandir", &p))
+    if (!ou_no_kw(vm, "scandir", kwnames) || !ou_arg_count(vm, "scandir", n, 1, 1))
+        return V_NULL;
+    if (ou_is_intlike(vm, args[0]))
+        return scan_fd(vm, cls, args[0]);
+    if (!ou_is_a(vm, args[0], T_STR) && !ou_is_a(vm, args[0], T_BYTES) &&
+        ou_type_lookup(vm, ou_type_of(vm, args[0]), name_of(vm, N_DU_fspath)) == V_NULL)
+        return ou_raise(vm, E_TYPE, "scandir: path should be string, bytes, os.PathLike, integer or None, not %T", args[0]);
+    if (!ou_fspath_get(vm, args[0], "scandir", &p))
         return V_NULL;
     Scandir *s = ou_new(vm, cls, 0);
     if (s) {
+        s->fd = AT_FDCWD;
         s->is_bytes = p.is_bytes;
         s->path = ou_fspath(vm, args[0]);
         s->dir = s->path == V_NULL ? NULL : opendir(p.p);
@@ -105,6 +142,7 @@ static Value scan_next(VM *vm, Value self)
         }
         e->name = name;
         e->path = path;
+        e->dir = s->fd;
         e->type = d->d_type;
         e->inode = d->d_ino;
         return v_of(e);
@@ -166,7 +204,7 @@ static bool raw_stat(VM *vm, DirEntry *e, bool follow, struct stat *st, int *err
     FsPath p;
     if (!ou_fspath_get(vm, e->path, "stat", &p))
         return false;
-    *err = (follow ? stat(p.p, st) : lstat(p.p, st)) < 0 ? errno : 0;
+    *err = fstatat(e->dir, p.p, st, follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ? errno : 0;
     ou_fspath_done(vm, &p);
     return true;
 }
@@ -189,7 +227,7 @@ static Value entry_stat(VM *vm, const Value *args, int n)
         follow = false; /* one result serves both */
     if (e->stat[follow] == V_NULL) {
         Value shown = e->path;
-        e->stat[follow] = ou_os_stat_path(vm, entry_path(e), follow, shown);
+        e->stat[follow] = ou_os_stat_path(vm, e->dir, entry_path(e), follow, shown);
     }
     return e->stat[follow] == V_NULL ? V_NULL : retain(e->stat[follow]);
 }

@@ -5,6 +5,7 @@
  * to be, because the kernel's dispositions are process-wide and a C handler gets nothing but the number; it is a table of
  * atomic pointers, one a signal, taken with a compare-and-swap at boot (first VM with the capability) or by signal.signal(). */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -373,6 +374,9 @@ static Value set_wakeup_fd(VM *vm, const Value *args, int n)
         uv_os_fd_t h = (uv_os_fd_t)fd;
         if (uv_guess_handle(h) == UV_UNKNOWN_HANDLE && lseek(h, 0, SEEK_CUR) < 0 && errno == EBADF)
             return ou_raise_errno(vm, EBADF, V_NULL);
+        int flags = fcntl(h, F_GETFL);
+        if (flags >= 0 && !(flags & O_NONBLOCK))
+            return ou_raise(vm, E_VALUE, "the fd %ld is in blocking mode", fd);
     }
     int old = s->wakeup_fd - 1;
     s->wakeup_fd = fd < 0 ? 0 : (int)fd + 1;

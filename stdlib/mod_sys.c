@@ -156,6 +156,10 @@ static Value make_stdlib_names(VM *vm)
     return set;
 }
 
+/* In script: what few programs touch. */
+static const char *const in_script[] = {"breakpointhook", "__breakpointhook__", "call_tracing", "_current_exceptions", "_stdlib_dir",
+                                        "__interactivehook__", "_is_interned", "_clear_type_cache", "_clear_internal_caches"};
+
 static const struct {
     const char *name;
     Value (*make)(VM *vm);
@@ -178,6 +182,16 @@ static Value sys_lazy(VM *vm, Value module, Str *name)
             }
             return v;
         }
+    }
+    for (size_t i = 0; i < sizeof in_script / sizeof *in_script; i++) {
+        if (!ou_str_eq_c(name, in_script[i]))
+            continue;
+        Value v = ou_import_attr(vm, "_sysmore", in_script[i]);
+        if (v != V_NULL && !ou_dict_set_str(vm, vm->sysdict, name, v)) {
+            release(vm, v);
+            return V_NULL;
+        }
+        return v;
     }
     return V_NULL;
 }
@@ -340,6 +354,53 @@ static Value sys_getallocatedblocks(VM *vm, const Value *args, int n)
     return ou_int(vm, (int64_t)vm->objects_alive);
 }
 
+typedef struct SysState {
+    Value audit_hooks; /* list, or V_NULL */
+} SysState;
+
+static bool call_audit_hooks(VM *vm, Value event, Value args)
+{
+    SysState *st = vm->module_state[MOD_sys];
+    if (!st || st->audit_hooks == V_NULL)
+        return true;
+    List *l = as_list(st->audit_hooks);
+    for (uint32_t i = 0; i < l->n; i++) {
+        Value hook = retain(l->items[i]), r = ou_call2(vm, hook, event, args);
+        release(vm, hook);
+        if (r == V_NULL)
+            return false;
+        release(vm, r);
+    }
+    return true;
+}
+
+static Value sys_audit(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    if (!ou_is_a(vm, args[0], T_STR))
+        return ou_raise(vm, E_TYPE, "expected str for argument 'event', not %T", args[0]);
+    return call_audit_hooks(vm, args[0], args[1]) ? V_NONE : V_NULL;
+}
+
+/* A hook that is there may keep another one out by raising. */
+static Value sys_addaudithook(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    SysState *st = ou_module_record(vm, MOD_sys, sizeof *st);
+    Value event = st ? ou_str_c(vm, "sys.addaudithook") : V_NULL, none = event == V_NULL ? V_NULL : ou_tuple_of(vm, NULL, 0);
+    bool ok = none != V_NULL && call_audit_hooks(vm, event, none);
+    xrelease(vm, event);
+    xrelease(vm, none);
+    if (!ok && (!st || !ou_exc_matches(vm, E_EXCEPTION)))
+        return V_NULL;
+    ou_exc_clear(vm);
+    if (!ok)
+        return V_NONE;
+    if (st->audit_hooks == V_NULL && (st->audit_hooks = ou_list_new(vm, 0)) == V_NULL)
+        return V_NULL;
+    return ou_list_append(vm, as_list(st->audit_hooks), args[0]) ? V_NONE : V_NULL;
+}
+
 static const NativeDef functions[] = {
     {"exit(status=None, /)", sys_exit, "Exit the interpreter by raising SystemExit(status).", 0},
     {"getrecursionlimit()", sys_getrecursionlimit, NULL, 0},
@@ -355,7 +416,8 @@ static const NativeDef functions[] = {
     {"getswitchinterval()", sys_getswitchinterval, NULL, 0},
     {"setswitchinterval(interval, /)", sys_setswitchinterval, NULL, 0},
     {"is_finalizing()", sys_is_finalizing, NULL, 0},
-    {"audit(event, /, *args)", sys_none, NULL, 0},
+    {"audit(event, /, *args)", sys_audit, NULL, 0},
+    {"addaudithook(hook)", sys_addaudithook, NULL, 0},
     {"_is_gil_enabled()", sys_true, NULL, 0},
     {"is_stack_trampoline_active()", sys_false, NULL, 0},
     {"getallocatedblocks()", sys_getallocatedblocks, NULL, 0},

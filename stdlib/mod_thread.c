@@ -295,15 +295,6 @@ typedef struct Job {
     Value fn, args, kwargs; /* kwargs V_NULL: none */
 } Job;
 
-static void unraisable_in(VM *vm, Value fn)
-{
-    Value exc = ou_exc_take(vm), text = ou_str_format(vm, "Exception ignored in thread started by %R", fn);
-    ou_exc_clear(vm);
-    ou_exc_restore(vm, exc);
-    ou_unraisable(vm, text == V_NULL ? "Exception ignored in thread" : as_str(text)->data, V_NULL);
-    xrelease(vm, text);
-}
-
 static void locals_forget(VM *vm);
 
 static void run_job(VM *vm, void *p)
@@ -315,7 +306,7 @@ static void run_job(VM *vm, void *p)
         if (ou_exc_matches(vm, E_SYSTEM_EXIT))
             ou_exc_clear(vm);
         else
-            unraisable_in(vm, j.fn);
+            ou_unraisable_of(vm, "Exception ignored in thread started by %R", j.fn);
     }
     xrelease(vm, v);
     locals_forget(vm);

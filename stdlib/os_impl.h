@@ -20,7 +20,7 @@ typedef struct OsState {
 } OsState;
 OsState *ou_os_state(VM *vm);
 bool ou_os_fd(VM *vm, Value v, int *out); /* an int, or an object with fileno() */
-Value ou_os_stat_path(VM *vm, const char *path, bool follow, Value shown);
+Value ou_os_stat_path(VM *vm, int dir, const char *path, bool follow, Value shown);
 bool ou_os_int(VM *vm, Value v, int *out);
 
 #endif

@@ -59,6 +59,7 @@ bool ou_sys_boot(VM *vm);       /* fills vm->sysdict */
 bool ou_signals_boot(VM *vm);   /* Ctrl-C is KeyboardInterrupt, if the host granted CAP_SIGNALS */
 void ou_signals_fini(VM *vm);
 bool ou_signal_simulate(VM *vm, Value number); /* as if it had come; nothing without a handler of a script */
+void ou_unraisable_of(VM *vm, const char *fmt, Value what); /* ou_unraisable with the text that fmt, with one %R, makes */
 void ou_atexit_run(VM *vm);     /* atexit callbacks, last registered first */
 
 #endif

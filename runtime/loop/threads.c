@@ -24,13 +24,8 @@ struct Lock {
     uint64_t takes;
 };
 
-static bool lock_make(VM *vm)
+static void lock_init(struct Lock *k)
 {
-    if (vm->lock)
-        return true;
-    struct Lock *k = ou_alloc0(&vm->heap, sizeof *k);
-    if (!k)
-        return ou_raise_memory(vm) != V_NULL;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -39,6 +34,16 @@ static bool lock_make(VM *vm)
     pthread_cond_init(&k->taken_cond, &attr);
     pthread_condattr_destroy(&attr);
     k->held = true;
+}
+
+static bool lock_make(VM *vm)
+{
+    if (vm->lock)
+        return true;
+    struct Lock *k = ou_alloc0(&vm->heap, sizeof *k);
+    if (!k)
+        return ou_raise_memory(vm) != V_NULL;
+    lock_init(k);
     vm->lock = k;
     return true;
 }
@@ -257,6 +262,23 @@ void ou_interrupt_main(VM *vm)
     if (a)
         uv_async_send(a);
     __atomic_fetch_sub(&vm->waking, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The forking thread is the only one left. The states of the others stay in memory, for what they hold is not known to be whole. */
+void ou_threads_after_fork(VM *vm)
+{
+    struct Lock *k = vm->lock;
+    if (!k)
+        return;
+    lock_init(k);
+    k->waiting = k->ending = 0;
+    ThreadState *mine = vm->thread, *main = &vm->main_thread;
+    main->prev = NULL;
+    main->next = mine == main ? NULL : mine;
+    if (mine != main) {
+        mine->prev = main;
+        mine->next = NULL;
+    }
 }
 
 uint32_t ou_thread_count(const VM *vm)

@@ -11,6 +11,7 @@ void ou_threads_fini(VM *vm);
 uint64_t ou_thread_start(VM *vm, void (*body)(VM *vm, void *arg), void *arg);
 void ou_blocking_begin(VM *vm);             /* releases the lock: nothing of the VM may be touched ... */
 void ou_blocking_end(VM *vm);               /* ... until here */
+void ou_threads_after_fork(VM *vm);         /* in the child: the other threads are gone */
 void ou_interrupt_main(VM *vm);             /* KeyboardInterrupt in the main thread */
 uint32_t ou_thread_count(const VM *vm);
 
