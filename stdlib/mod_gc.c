@@ -52,23 +52,37 @@ static Value gc_get_count(VM *vm, const Value *args, int n)
     return three(vm, (int64_t)vm->gc.young_count, 0, 0);
 }
 
+/* What scripts have set, for them to read; only the first threshold decides anything here. */
+typedef struct GcState {
+    bool given;
+    int64_t thresholds[3];
+    int64_t frozen;
+} GcState;
+
 static Value gc_get_threshold(VM *vm, const Value *args, int n)
 {
     (void)args;
     (void)n;
-    return three(vm, (int64_t)vm->gc.threshold, 10, 0);
+    GcState *st = ou_module_record(vm, MOD_gc, sizeof *st);
+    if (!st)
+        return V_NULL;
+    return st->given ? three(vm, st->thresholds[0], st->thresholds[1], st->thresholds[2]) : three(vm, (int64_t)vm->gc.threshold, 10, 10);
 }
 
 static Value gc_set_threshold(VM *vm, const Value *args, int n)
 {
-    (void)n;
-    int64_t t;
-    if (!ou_index_i64(vm, args[0], &t))
+    GcState *st = ou_module_record(vm, MOD_gc, sizeof *st);
+    int64_t t[3] = {0, 10, 10};
+    if (!st)
         return V_NULL;
-    if (t == 0)
-        vm->gc.enabled = false; /* as in CPython: zero turns collection off */
-    else
-        vm->gc.threshold = vm->gc.trigger = t < 0 ? SIZE_MAX : (size_t)t;
+    if (st->given)
+        memcpy(t, st->thresholds, sizeof t);
+    for (int i = 0; i < n; i++)
+        if (args[i] != V_NULL && !ou_index_i64(vm, args[i], &t[i]))
+            return V_NULL;
+    memcpy(st->thresholds, t, sizeof t);
+    st->given = true;
+    vm->gc.threshold = vm->gc.trigger = t[0] <= 0 ? SIZE_MAX : (size_t)t[0]; /* zero turns collection off */
     return V_NONE;
 }
 
@@ -190,22 +204,6 @@ static Value gc_get_referrers(VM *vm, const Value *args, int n)
     return list;
 }
 
-static Value gc_none(VM *vm, const Value *args, int n)
-{
-    (void)vm;
-    (void)args;
-    (void)n;
-    return V_NONE;
-}
-
-static Value gc_zero(VM *vm, const Value *args, int n)
-{
-    (void)vm;
-    (void)args;
-    (void)n;
-    return V_INT0;
-}
-
 static Value gc_get_debug(VM *vm, const Value *args, int n)
 {
     (void)args;
@@ -223,6 +221,37 @@ static Value gc_set_debug(VM *vm, const Value *args, int n)
     return V_NONE;
 }
 
+/* Freezing is counted only: nothing is gained here from setting objects apart. */
+static Value gc_freeze(VM *vm, const Value *args, int n)
+{
+    (void)args;
+    (void)n;
+    GcState *st = ou_module_record(vm, MOD_gc, sizeof *st);
+    Value all = st ? tracked(vm, 0, 1) : V_NULL;
+    if (all == V_NULL)
+        return V_NULL;
+    st->frozen = as_list(all)->n;
+    release(vm, all);
+    return V_NONE;
+}
+static Value gc_unfreeze(VM *vm, const Value *args, int n)
+{
+    (void)args;
+    (void)n;
+    GcState *st = ou_module_record(vm, MOD_gc, sizeof *st);
+    if (!st)
+        return V_NULL;
+    st->frozen = 0;
+    return V_NONE;
+}
+static Value gc_get_freeze_count(VM *vm, const Value *args, int n)
+{
+    (void)args;
+    (void)n;
+    GcState *st = ou_module_record(vm, MOD_gc, sizeof *st);
+    return st ? ou_int(vm, st->frozen) : V_NULL;
+}
+
 static const NativeDef functions[] = {
     {"collect(generation=2)", gc_collect, "Run the garbage collector; the number of unreachable objects.", 0},
     {"enable()", gc_enable, NULL, 0},
@@ -230,16 +259,16 @@ static const NativeDef functions[] = {
     {"isenabled()", gc_isenabled, NULL, 0},
     {"get_count()", gc_get_count, NULL, 0},
     {"get_threshold()", gc_get_threshold, NULL, 0},
-    {"set_threshold(threshold0, threshold1=None, threshold2=None, /)", gc_set_threshold, NULL, 0},
+    {"set_threshold(threshold0, threshold1=10, threshold2=10, /)", gc_set_threshold, NULL, 0},
     {"get_stats()", gc_get_stats, NULL, 0},
     {"is_tracked(obj, /)", gc_is_tracked, NULL, 0},
     {"is_finalized(obj, /)", gc_is_finalized, NULL, 0},
     {"get_objects(generation=None)", gc_get_objects, NULL, 0},
     {"get_referents(*objs)", gc_get_referents, NULL, 0},
     {"get_referrers(*objs)", gc_get_referrers, NULL, 0},
-    {"freeze()", gc_none, NULL, 0},
-    {"unfreeze()", gc_none, NULL, 0},
-    {"get_freeze_count()", gc_zero, NULL, 0},
+    {"freeze()", gc_freeze, NULL, 0},
+    {"unfreeze()", gc_unfreeze, NULL, 0},
+    {"get_freeze_count()", gc_get_freeze_count, NULL, 0},
     {"get_debug()", gc_get_debug, NULL, 0},
     {"set_debug(flags, /)", gc_set_debug, NULL, 0},
     {0},

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -70,6 +71,7 @@ typedef struct Op {
     SockAddr addr;
     socklen_t addr_len;
     const struct msghdr *msg;
+    struct msghdr *into;
 } Op;
 typedef ssize_t (*OpFn)(int fd, Op *op);
 
@@ -445,20 +447,227 @@ static Value s_sendto(VM *vm, const Value *args, int n)
     touched(vm);
     return put < 0 ? V_NULL : v_smallint(put);
 }
-/* sendmsg(buffers): the buffers in one datagram or write */
+/* Ancillary data for sendmsg(): (level, type, bytes) each. The block is malloc's; NULL with size 0: none; false raised. */
+static bool ancillary_of(VM *vm, Value list, void **block, size_t *size)
+{
+    size_t count, at = 0, room = 0;
+    Value own = V_NULL;
+    *block = NULL;
+    *size = 0;
+    if (list == V_NULL || list == V_NONE)
+        return true;
+    const Value *items = ou_seq_items(vm, list, &count, &own, "sendmsg() argument 2 must be iterable");
+    if (vm->exc != V_NULL || count == 0) {
+        xrelease(vm, own);
+        return vm->exc == V_NULL;
+    }
+    bool ok = true;
+    for (int pass = 0; ok && pass < 2; pass++) { /* how much, then what */
+        if (pass == 1 && !(*block = calloc(1, room))) {
+            ou_raise_memory(vm);
+            break;
+        }
+        for (size_t i = 0; ok && i < count; i++) {
+            Buffer b;
+            int level, type;
+            if (!is_exact(items[i], T_TUPLE) || as_tuple(items[i])->n != 3) {
+                if (is_exact(items[i], T_TUPLE))
+                    ou_raise(vm, E_TYPE, "[sendmsg() ancillary data items]() argument must be sequence of length 3, not %ld",
+                             (int64_t)as_tuple(items[i])->n);
+                else
+                    ou_raise(vm, E_TYPE, "[sendmsg() ancillary data items]() argument must be 3-item sequence, not %T", items[i]);
+                ok = false;
+                break;
+            }
+            const Value *t = as_tuple(items[i])->items;
+            ok = ou_sock_int(vm, t[0], &level) && ou_sock_int(vm, t[1], &type) && ou_buffer_get(vm, t[2], &b, false);
+            if (!ok)
+                break;
+            if (pass == 0) {
+                room += CMSG_SPACE((size_t)b.n);
+            } else if (at + CMSG_SPACE((size_t)b.n) <= room) {
+                struct cmsghdr *h = (struct cmsghdr *)(void *)((char *)*block + at);
+                h->cmsg_level = level;
+                h->cmsg_type = type;
+                h->cmsg_len = CMSG_LEN((size_t)b.n);
+                memcpy(CMSG_DATA(h), b.p, (size_t)b.n);
+                at += CMSG_SPACE((size_t)b.n);
+            }
+            ou_buffer_release(vm, &b);
+        }
+    }
+    xrelease(vm, own);
+    *size = room;
+    if (vm->exc != V_NULL) {
+        free(*block);
+        return false;
+    }
+    return true;
+}
+
+/* Buffers as a vector: both blocks are for (count + 1) items. false raised; vectors_done in any case. */
+typedef struct Vectors {
+    Buffer *bufs;
+    struct iovec *io;
+    size_t count, held;
+    Value own;
+} Vectors;
+static bool vectors_of(VM *vm, Value seq, const char *what, bool writable, Vectors *v)
+{
+    *v = (Vectors){0};
+    if (!ou_type_of(vm, seq)->slots.iter && !ou_type_of(vm, seq)->slots.getitem)
+        return ou_raise(vm, E_TYPE, "%s", what) != V_NULL;
+    const Value *items = ou_seq_items(vm, seq, &v->count, &v->own, what);
+    if (vm->exc != V_NULL)
+        return false;
+    v->bufs = ou_alloc(&vm->heap, (v->count + 1) * sizeof *v->bufs);
+    v->io = ou_alloc(&vm->heap, (v->count + 1) * sizeof *v->io);
+    if (!v->bufs || !v->io)
+        return ou_raise_memory(vm) != V_NULL;
+    for (; v->held < v->count; v->held++) {
+        if (!ou_buffer_get(vm, items[v->held], &v->bufs[v->held], writable))
+            return false;
+        v->io[v->held] = (struct iovec){v->bufs[v->held].p, (size_t)v->bufs[v->held].n};
+    }
+    return true;
+}
+static void vectors_done(VM *vm, Vectors *v)
+{
+    while (v->held)
+        ou_buffer_release(vm, &v->bufs[--v->held]);
+    ou_free(&vm->heap, v->bufs, v->bufs ? (v->count + 1) * sizeof *v->bufs : 0);
+    ou_free(&vm->heap, v->io, v->io ? (v->count + 1) * sizeof *v->io : 0);
+    xrelease(vm, v->own);
+}
+
+/* sendmsg(buffers, ancdata=(), flags=0, address=None): the buffers in one datagram or write */
 static Value s_sendmsg(VM *vm, const Value *args, int n)
 {
-    (void)n;
-    Value empty = vm->empty_bytes, all = ou_call_method_c(vm, empty, "join", &args[1], 1);
-    if (all == V_NULL)
-        return V_NULL;
-    struct iovec io = {.iov_base = as_bytes(all)->data, .iov_len = as_bytes(all)->n};
-    struct msghdr msg = {.msg_iov = &io, .msg_iovlen = 1};
-    Op op = {.msg = &msg};
-    ssize_t put = transfer(vm, as_sock(args[0]), POLLOUT, op_sendmsg, &op, deadline(as_sock(args[0])));
-    release(vm, all);
+    Sock *s = as_sock(args[0]);
+    void *block = NULL;
+    size_t size = 0;
+    ssize_t put = -1;
+    Op op = {0};
+    Vectors v;
+    struct msghdr msg = {0};
+    bool ok = vectors_of(vm, args[1], "sendmsg() argument 1 must be an iterable", false, &v) &&
+              (n <= 3 || ou_sock_int(vm, args[3], &op.flags)) && ancillary_of(vm, n > 2 ? args[2] : V_NULL, &block, &size);
+    if (ok && n > 4 && args[4] != V_NONE) {
+        ok = ou_sock_addr_parse(vm, s->family, args[4], "sendmsg", &op.addr, &op.addr_len);
+        msg.msg_name = &op.addr;
+        msg.msg_namelen = op.addr_len;
+    }
+    msg.msg_iov = v.io;
+    msg.msg_iovlen = v.count;
+    msg.msg_control = block;
+    msg.msg_controllen = size;
+    op.msg = &msg;
+    if (ok)
+        put = transfer(vm, s, POLLOUT, op_sendmsg, &op, deadline(s));
+    free(block);
+    vectors_done(vm, &v);
     touched(vm);
     return put < 0 ? V_NULL : v_smallint(put);
+}
+
+static ssize_t op_recvmsg(int fd, Op *op) { return recvmsg(fd, op->into, op->flags); }
+
+/* (how much, ancillary data, flags, address); data replaces the number where it is given (owned). */
+static Value received(VM *vm, Value data, struct msghdr *msg, const Op *op)
+{
+    Value list = data == V_NULL ? V_NULL : ou_list_new(vm, 0);
+    for (struct cmsghdr *h = list == V_NULL ? NULL : CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
+        Value item[3] = {v_smallint(h->cmsg_level), v_smallint(h->cmsg_type), ou_bytes_new(vm, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0))};
+        if (!ou_list_append_take(vm, as_list(list), item[2] == V_NULL ? V_NULL : ou_tuple_take(vm, item, 3))) {
+            release(vm, list);
+            list = V_NULL;
+            break;
+        }
+    }
+    if (list == V_NULL) {
+        xrelease(vm, data);
+        return V_NULL;
+    }
+    Value v[4] = {data, list, v_smallint(msg->msg_flags), ou_sock_addr_value(vm, &op->addr, msg->msg_namelen)};
+    if (v[3] == V_NULL) {
+        release(vm, data);
+        release(vm, list);
+        return V_NULL;
+    }
+    return ou_tuple_take(vm, v, 4);
+}
+
+static Value receive_msg(VM *vm, Sock *s, struct iovec *io, size_t nio, const Value *args, int n, ssize_t *got, Value data)
+{
+    int64_t room = 0;
+    Op op = {0};
+    *got = -1;
+    if ((n > 2 && !ou_index_i64(vm, args[2], &room)) || !flags_of(vm, args, n, 3, &op.flags))
+        return V_NULL;
+    if (room < 0 || room > 0x7fffffff)
+        return ou_raise(vm, E_VALUE, "invalid ancillary data buffer length");
+    void *control = room ? calloc(1, (size_t)room) : NULL;
+    if (room && !control)
+        return ou_raise_memory(vm);
+    struct msghdr msg = {.msg_iov = io, .msg_iovlen = nio, .msg_name = &op.addr, .msg_namelen = sizeof op.addr,
+                         .msg_control = control, .msg_controllen = (size_t)room};
+    op.into = &msg;
+    *got = transfer(vm, s, POLLIN, op_recvmsg, &op, deadline(s));
+    Value r = V_NULL;
+    if (*got >= 0) {
+        Value first = data == V_NULL ? v_smallint(*got) : ou_bytes_new(vm, as_bytes(data)->data, (size_t)*got);
+        r = received(vm, first, &msg, &op);
+    }
+    free(control);
+    return r;
+}
+
+/* recvmsg(bufsize, ancbufsize=0, flags=0) */
+static Value s_recvmsg(VM *vm, const Value *args, int n)
+{
+    int64_t size;
+    ssize_t got;
+    if (!ou_index_i64(vm, args[1], &size))
+        return V_NULL;
+    if (size < 0)
+        return ou_raise(vm, E_VALUE, "negative buffer size in recvmsg()");
+    Value data = ou_bytes_new(vm, NULL, (size_t)size);
+    if (data == V_NULL)
+        return V_NULL;
+    struct iovec io = {.iov_base = as_bytes(data)->data, .iov_len = (size_t)size};
+    Value r = receive_msg(vm, as_sock(args[0]), &io, 1, args, n, &got, data);
+    release(vm, data);
+    return r;
+}
+
+/* recvmsg_into(buffers, ancbufsize=0, flags=0) */
+static Value s_recvmsg_into(VM *vm, const Value *args, int n)
+{
+    ssize_t got;
+    Vectors v;
+    Value r = V_NULL;
+    if (vectors_of(vm, args[1], "recvmsg_into() argument 1 must be an iterable", true, &v))
+        r = receive_msg(vm, as_sock(args[0]), v.io, v.count, args, n, &got, V_NULL);
+    vectors_done(vm, &v);
+    return r;
+}
+
+static Value cmsg_len(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int64_t size;
+    if (!ou_index_i64(vm, args[0], &size))
+        return V_NULL;
+    return size < 0 || size > INT32_MAX ? ou_raise(vm, E_OVERFLOW, "CMSG_LEN() argument out of range") : ou_int(vm, (int64_t)CMSG_LEN((size_t)size));
+}
+static Value cmsg_space(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int64_t size;
+    if (!ou_index_i64(vm, args[0], &size))
+        return V_NULL;
+    return size < 0 || size > INT32_MAX ? ou_raise(vm, E_OVERFLOW, "CMSG_SPACE() argument out of range")
+                                        : ou_int(vm, (int64_t)CMSG_SPACE((size_t)size));
 }
 
 static Value s_shutdown(VM *vm, const Value *args, int n)
@@ -573,7 +782,9 @@ static const NativeDef methods[] = {
     {"send(data, flags=0, /)", s_send, NULL, 0},
     {"sendall(data, flags=0, /)", s_sendall, NULL, 0},
     {"sendto(data, flags, address=None, /)", s_sendto, NULL, 0},
-    {"sendmsg(buffers, /)", s_sendmsg, NULL, 0},
+    {"sendmsg(buffers, ancdata=(), flags=0, address=None, /)", s_sendmsg, NULL, 0},
+    {"recvmsg(bufsize, ancbufsize=0, flags=0, /)", s_recvmsg, NULL, 0},
+    {"recvmsg_into(buffers, ancbufsize=0, flags=0, /)", s_recvmsg_into, NULL, 0},
     {"shutdown(how, /)", s_shutdown, NULL, 0},
     {"settimeout(timeout, /)", s_settimeout, NULL, 0},
     {"gettimeout()", s_gettimeout, NULL, 0},
@@ -653,12 +864,16 @@ static Value poll_(VM *vm, const Value *args, int n)
     ou_free(&vm->heap, p, (count + 1) * sizeof *p);
     return out;
 }
-static const NativeDef functions[] = {{"_poll(pairs, seconds, /)", poll_, NULL, 0}, {0}};
+static const NativeDef functions[] = {{"_poll(pairs, seconds, /)", poll_, NULL, 0},
+                                      {"CMSG_LEN(length, /)", cmsg_len, NULL, 0},
+                                      {"CMSG_SPACE(length, /)", cmsg_space, NULL, 0},
+                                      {0}};
 
 bool ou_mod__socket(VM *vm, Module *m)
 {
     SockState *s = ou_sock_state(vm);
-    if (!s || !ou_module_add(vm, m, ou_sock_functions) || !ou_module_add(vm, m, functions) || !ou_sock_constants(vm, m) || !ou_module_type(vm, m, &socket_def, NULL))
+    if (!s || !ou_module_add(vm, m, ou_sock_functions) || !ou_module_add(vm, m, functions) ||
+        !ou_module_add(vm, m, ou_socket_epoll) || !ou_sock_constants(vm, m) || !ou_module_type(vm, m, &socket_def, NULL))
         return false;
     if (s->gaierror == V_NULL && (s->gaierror = ou_error_class(vm, "socket.gaierror", E_OS)) == V_NULL)
         return false;

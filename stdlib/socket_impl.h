@@ -33,6 +33,7 @@ Value ou_sock_addr_value(VM *vm, const SockAddr *a, socklen_t len);
 Value ou_sock_gaierror(VM *vm, int err);
 bool ou_sock_int(VM *vm, Value v, int *out);
 extern const NativeDef ou_sock_functions[]; /* mod_socket_addr.c: names, numbers, conversions */
+extern const NativeDef ou_socket_epoll[];   /* mod_epoll.c */
 bool ou_sock_constants(VM *vm, Module *m);
 
 #endif

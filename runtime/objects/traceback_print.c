@@ -280,6 +280,23 @@ static void put_exception_only(TbPrinter *t, Value exc)
     put_notes(t, exc);
 }
 
+/* The entries to show, as many of the innermost as sys.tracebacklimit allows; V_NONE: none. Borrowed. */
+static Value shown_entries(TbPrinter *t, Value exc)
+{
+    VM *vm = t->vm;
+    Value tb = as_exc(exc)->traceback, limit = vm->sysdict ? ou_dict_get_c(vm, vm->sysdict, "tracebacklimit") : V_NULL;
+    int64_t most, depth = 0;
+    if (limit == V_NULL || !ou_is_intlike(vm, limit) || !ou_int_fits_i64(vm, limit, &most))
+        return tb;
+    if (most <= 0)
+        return V_NONE;
+    for (Value v = tb; v != V_NONE; v = ((Traceback *)v_obj(v))->next)
+        depth++;
+    for (; depth > most; depth--)
+        tb = ((Traceback *)v_obj(tb))->next;
+    return tb;
+}
+
 static void put_group(TbPrinter *t, Value exc, bool chain)
 {
     bool top = t->depth == 0;
@@ -291,11 +308,12 @@ static void put_group(TbPrinter *t, Value exc, bool chain)
     }
     if (top)
         t->depth++;
-    if (as_exc(exc)->traceback != V_NONE) {
+    Value tb = shown_entries(t, exc);
+    if (tb != V_NONE) {
         margin(t, top ? '+' : '|');
         t->at_line_start = false;
         ou_tb_puts(t, "Exception Group Traceback (most recent call last):\n");
-        ou_tb_frames(t, as_exc(exc)->traceback);
+        ou_tb_frames(t, tb);
     }
     put_exception_only(t, exc);
     Tuple *excs = as_tuple(((ExcGroup *)v_obj(exc))->excs);
@@ -337,9 +355,10 @@ static void put_one(TbPrinter *t, Value exc, bool chain)
         put_group(t, exc, chain);
         return;
     }
-    if (as_exc(exc)->traceback != V_NONE) {
+    Value tb = shown_entries(t, exc);
+    if (tb != V_NONE) {
         ou_tb_puts(t, "Traceback (most recent call last):\n");
-        ou_tb_frames(t, as_exc(exc)->traceback);
+        ou_tb_frames(t, tb);
     }
     put_exception_only(t, exc);
 }
