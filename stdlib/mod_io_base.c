@@ -34,6 +34,26 @@ bool ou_io_size(VM *vm, Value v, int64_t *out)
     return ou_index_i64(vm, v, out);
 }
 
+bool ou_io_newline(VM *vm, Value v, uint8_t *out)
+{
+    *out = NL_UNIVERSAL;
+    if (v == V_NULL || v == V_NONE)
+        return true;
+    if (!ou_is_a(vm, v, T_STR)) {
+        ou_raise(vm, E_TYPE, "newline must be str or None, not %T", v);
+        return false;
+    }
+    static const char *const forms[] = {NULL, "", "\n", "\r", "\r\n"};
+    for (int i = NL_EMPTY; i <= NL_CRLF; i++) {
+        if (ou_str_eq_c(as_str(v), forms[i])) {
+            *out = (uint8_t)i;
+            return true;
+        }
+    }
+    ou_raise(vm, E_VALUE, "illegal newline value: %S", v);
+    return false;
+}
+
 static int closed_state(VM *vm, Value self)
 {
     Value c = ou_getattr_c(vm, self, "closed");
@@ -366,13 +386,12 @@ static const NativeDef raw_methods[] = {
 };
 
 /* BufferedIOBase: readinto() in terms of read(). */
-static Value buf_readinto(VM *vm, const Value *args, int n)
+static Value buf_read_into(VM *vm, const Value *args, const char *method)
 {
-    (void)n;
     Buffer b;
     if (!ou_buffer_get(vm, args[1], &b, true))
         return V_NULL;
-    Value size = ou_int(vm, b.n), data = size == V_NULL ? V_NULL : ou_call_method(vm, args[0], name_of(vm, N_read), &size, 1, NULL);
+    Value size = ou_int(vm, b.n), data = size == V_NULL ? V_NULL : ou_call_method_c(vm, args[0], method, &size, 1);
     Value result = V_NULL;
     if (data != V_NULL && !ou_is_a(vm, data, T_BYTES)) {
         ou_raise(vm, E_TYPE, "read() should return bytes");
@@ -389,10 +408,13 @@ static Value buf_readinto(VM *vm, const Value *args, int n)
     return result;
 }
 
+static Value buf_readinto(VM *vm, const Value *args, int n) { return (void)n, buf_read_into(vm, args, "read"); }
+static Value buf_readinto1(VM *vm, const Value *args, int n) { return (void)n, buf_read_into(vm, args, "read1"); }
+
 static const NativeDef buf_methods[] = {
     {"detach()", base_detach, NULL, 0},       {"read(size=-1, /)", base_read, NULL, 0},
     {"read1(size=-1, /)", base_read1, NULL, 0}, {"readinto(buffer, /)", buf_readinto, NULL, 0},
-    {"readinto1(buffer, /)", buf_readinto, NULL, 0}, {"write(b, /)", base_write, NULL, 0}, {0}};
+    {"readinto1(buffer, /)", buf_readinto1, NULL, 0}, {"write(b, /)", base_write, NULL, 0}, {0}};
 
 static Value text_none(VM *vm, Value self)
 {

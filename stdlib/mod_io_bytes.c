@@ -421,12 +421,13 @@ static Value read_n(VM *vm, ByteFile *f, int64_t n)
         return r;
     }
     Grow g = {0};
-    bool ok = true;
+    bool ok = true, blocked = false;
     while (ok && (int64_t)g.n < n) {
         if (f->pos == f->end) {
             int64_t got = ou_io_fill(vm, f);
             if (got == -1)
                 ok = false;
+            blocked = got == -2 && g.n == 0;
             if (got <= 0)
                 break;
         }
@@ -439,6 +440,10 @@ static Value read_n(VM *vm, ByteFile *f, int64_t n)
             g.n += part;
             f->pos += (uint32_t)part;
         }
+    }
+    if (ok && blocked) {
+        grow_take(vm, &g, false);
+        return V_NONE;
     }
     return grow_take(vm, &g, ok);
 }
@@ -495,15 +500,14 @@ static Value byte_peek(VM *vm, const Value *args, int n)
     return ou_bytes_new(vm, f->buf + f->pos, f->end - f->pos);
 }
 
-static Value byte_readinto(VM *vm, const Value *args, int n)
+static Value read_into(VM *vm, const Value *args, bool once)
 {
-    (void)n;
     ByteFile *f = self_of(args[0]);
     Buffer b;
     if (!check_read(vm, f, "read of") || !ou_buffer_get(vm, args[1], &b, true))
         return V_NULL;
     size_t done = 0;
-    bool ok = start_reading(vm, f);
+    bool ok = start_reading(vm, f), blocked = false;
     while (ok && done < (size_t)b.n) {
         if (f->pos < f->end) {
             size_t part = f->end - f->pos;
@@ -512,19 +516,25 @@ static Value byte_readinto(VM *vm, const Value *args, int n)
             memcpy(b.p + done, f->buf + f->pos, part);
             f->pos += (uint32_t)part;
             done += part;
+            if (once)
+                break;
             continue;
         }
         ssize_t got = ou_io_raw_read(vm, f, b.p + done, (size_t)b.n - done);
         ok = got != -1;
+        blocked = got == -2 && done == 0;
         if (got <= 0)
             break;
         done += (size_t)got;
-        if (f->raw)
+        if (f->raw || once)
             break;
     }
     ou_buffer_release(vm, &b);
-    return ok ? ou_int(vm, (int64_t)done) : V_NULL;
+    return !ok ? V_NULL : blocked ? V_NONE : ou_int(vm, (int64_t)done);
 }
+
+static Value byte_readinto(VM *vm, const Value *args, int n) { return (void)n, read_into(vm, args, false); }
+static Value byte_readinto1(VM *vm, const Value *args, int n) { return (void)n, read_into(vm, args, true); }
 
 static Value read_line(VM *vm, ByteFile *f, int64_t limit)
 {
@@ -613,7 +623,21 @@ static Value byte_flush(VM *vm, const Value *args, int n)
 static Value byte_close(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return ou_io_close_bytes(vm, self_of(args[0])) ? V_NONE : V_NULL;
+    ByteFile *f = self_of(args[0]);
+    Value exc = V_NULL;
+    if ((ou_type_of(vm, args[0])->flags & TF_HEAP) && f->made && ou_io_bytes_closed(vm, f) == 0) {
+        Value r = ou_call_method(vm, args[0], name_of(vm, N_flush), NULL, 0, NULL); /* a subclass may have one of its own */
+        xrelease(vm, r);
+        exc = r == V_NULL ? ou_exc_take(vm) : V_NULL;
+    }
+    bool ok = ou_io_close_bytes(vm, f);
+    if (exc == V_NULL)
+        return ok ? V_NONE : V_NULL;
+    if (ok)
+        ou_exc_restore(vm, exc);
+    else
+        ou_exc_set_context(vm, vm->exc, exc), release(vm, exc);
+    return V_NULL;
 }
 
 static Value byte_seek(VM *vm, const Value *args, int n)
@@ -806,7 +830,7 @@ static const NativeDef raw_methods[] = {COMMON_METHODS, {"readall()", byte_reada
 static const NativeDef buffered_methods[] = {COMMON_METHODS,
                                              {"read1(size=-1, /)", byte_read1, NULL, 0},
                                              {"peek(size=0, /)", byte_peek, NULL, 0},
-                                             {"readinto1(buffer, /)", byte_readinto, NULL, 0},
+                                             {"readinto1(buffer, /)", byte_readinto1, NULL, 0},
                                              {"detach()", byte_detach, NULL, 0},
                                              {0}};
 static const GetSetDef byte_getset[] = {

@@ -14,26 +14,6 @@ static TextFile *self_of(Value v) { return (TextFile *)v_obj(v); }
 
 /* ---- options ------------------------------------------------------------------------------------------------------------ */
 
-bool ou_io_newline(VM *vm, Value v, uint8_t *out)
-{
-    *out = NL_UNIVERSAL;
-    if (v == V_NULL || v == V_NONE)
-        return true;
-    if (!ou_is_a(vm, v, T_STR)) {
-        ou_raise(vm, E_TYPE, "newline must be str or None, not %T", v);
-        return false;
-    }
-    static const char *const forms[] = {NULL, "", "\n", "\r", "\r\n"};
-    for (int i = NL_EMPTY; i <= NL_CRLF; i++) {
-        if (ou_str_eq_c(as_str(v), forms[i])) {
-            *out = (uint8_t)i;
-            return true;
-        }
-    }
-    ou_raise(vm, E_VALUE, "illegal newline value: %S", v);
-    return false;
-}
-
 static int codec_of(const char *name)
 {
     char norm[16];
@@ -105,6 +85,10 @@ static bool text_set(VM *vm, TextFile *f, Value bytes, Value encoding, Value err
     Type *bt = ou_type_of(vm, bytes);
     f->native = bt == st->reader || bt == st->writer || bt == st->random || bt == st->fileio ? (ByteFile *)v_obj(bytes) : NULL;
     f->made = true;
+    if (f->codec == CODEC_OTHER && f->native && !f->native->foreign) { /* no mark in the middle of a file */
+        off_t at = lseek(ou_io_fd(f->native), 0, SEEK_CUR);
+        f->bom_done = at > 0;
+    }
     return true;
 }
 
