@@ -330,7 +330,7 @@ static bool xattr_path(VM *vm, Value path, Value follow, const char *what, XPath
     out->fd = -1;
     out->p.own = V_NULL;
     out->follow = follow == V_NULL ? 1 : ou_truth(vm, follow);
-    if (out->follow < 0)
+    if (out->follow < 0 || !ou_require_cap(vm, CAP_FILES, "using the file system"))
         return false;
     return ou_is_intlike(vm, path) ? ou_os_int(vm, path, &out->fd) : ou_fspath_get(vm, path, what, &out->p);
 }
