@@ -100,7 +100,7 @@ bool ou_io_flush_bytes(VM *vm, ByteFile *f)
     }
     f->flushing = true;
     f->user = (uint64_t)pthread_self();
-    f->epoch = st->forks;
+    f->epoch = st ? st->forks : 0; /* no state: the VM is being taken down */
     f->busy++;
     bool ok = true;
     while (done < n) {
@@ -188,7 +188,7 @@ int64_t ou_io_fill(VM *vm, ByteFile *f)
     IoState *st = vm->module_state[MOD__io];
     f->flushing = true;
     f->user = (uint64_t)pthread_self();
-    f->epoch = st->forks;
+    f->epoch = st ? st->forks : 0; /* no state: the VM is being taken down */
     f->busy++;
     ssize_t got = ou_io_raw_read(vm, f, f->buf + f->end, f->cap - f->end);
     f->busy--;

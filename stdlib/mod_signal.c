@@ -376,7 +376,7 @@ static Value set_wakeup_fd(VM *vm, const Value *args, int n)
             return ou_raise_errno(vm, EBADF, V_NULL);
         int flags = fcntl(h, F_GETFL);
         if (flags >= 0 && !(flags & O_NONBLOCK))
-            return ou_raise(vm, E_VALUE, "the fd %ld is in blocking mode", fd);
+            return ou_raise(vm, E_VALUE, "the fd %ld must be in non-blocking mode", fd);
     }
     int old = s->wakeup_fd - 1;
     s->wakeup_fd = fd < 0 ? 0 : (int)fd + 1;

@@ -359,7 +359,9 @@ static Value thread_count(VM *vm, const Value *args, int n)
 }
 static Value interrupt_main(VM *vm, const Value *args, int n)
 {
-    return ou_signal_simulate(vm, n > 0 ? args[0] : v_smallint(SIGINT)) ? V_NONE : V_NULL;
+    if (!ou_signal_simulate(vm, n > 0 ? args[0] : v_smallint(SIGINT)))
+        return V_NULL;
+    return ou_safepoint(vm) ? V_NONE : V_NULL; /* from the main thread itself: now */
 }
 typedef struct Local Local;
 typedef struct ThreadModule {
