@@ -36,9 +36,9 @@ static void leave_frame(VM *vm, Value *R, const Code *c, Value exc)
 {
     Value entry = as_exc(exc)->traceback;
     Traceback *tb = entry == V_NULL || entry == V_NONE ? NULL : (Traceback *)v_obj(entry);
-    uint32_t n = c->nlocals;
+    unsigned n = c->nlocals;
     bool any = false;
-    for (unsigned k = 0; k < c->nlocals && !any; k++)
+    for (unsigned k = 0; k < n && !any; k++)
         any = is_obj(R[k]);
     Value *kept = NULL;
     if (any && tb && tb->R == R && tb->func == R[-2] && !tb->locals)
