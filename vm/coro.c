@@ -231,8 +231,14 @@ static GenResult drive_root(VM *vm, Gen *root, Value value, Value exc, Value *ou
             else
                 raise_inside(vm, exc), raise = true;
         } else {
-            Value leaf = *await_reg(f);
-            switch (ou_leaf_step(vm, leaf, value, exc, &v)) {
+            Value leaf = *await_reg(f), own = vm->handled;
+            if (exc != V_NULL) /* throw() goes to the leaf before the frame goes on: what that handles is out of sight */
+                vm->handled = V_NONE;
+            GenResult step = ou_leaf_step(vm, leaf, value, exc, &v);
+            vm->handled = own;
+            if (step == GEN_ERROR && exc != V_NULL && own != V_NONE && vm->exc != own)
+                ou_exc_set_context(vm, vm->exc, own);
+            switch (step) {
             case GEN_RETURN:
                 R[INS_A(pc[-1])] = v;
                 release(vm, leaf);
