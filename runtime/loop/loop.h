@@ -54,7 +54,7 @@ typedef struct FutureExtra { /* rare things */
 struct Future {
     Obj h;
     Loop *loop;            /* owned reference to its object */
-    Value result;          /* value or exception, V_NONE while pending */
+    Value result;          /* value or exception; while pending V_NONE, of a task _fut_waiter: what it waits for */
     Waiter *first, *last;  /* in order of registration */
     FutureExtra *extra;    /* NULL mostly */
     uint8_t state, flags;
@@ -65,7 +65,6 @@ struct Task {
     Future f;
     Waiter w;              /* in the list of the future it waits for */
     Value coro;
-    Value waiting;         /* _fut_waiter: owned future, V_NONE */
     Value ctx;             /* context map (dict or V_NONE) or Context object */
     Node live;             /* in loop->tasks: the strong reference */
 };

@@ -1,6 +1,6 @@
 /* Waiting inside natives (Event, Lock, Semaphore, Condition, the queues, TaskGroup): one kind of waiter for all of them.
  * May be included by loop/ and stdlib/. A Wait is the raw part of a native coroutine. When the coroutine is driven by the
- * current task it is linked into the primitive's list as it is and no future is made (the task holds it in `waiting`); driven in
+ * current task it is linked into the primitive's list as it is and no future is made (the task holds it in `result`); driven in
  * any other way (by hand, as a task's own coroutine) it waits on a real Future, as asyncio's would (ASYNC.md section 7).
  * Either way a waiter is PENDING, then WOKEN or CANCELLED, and stays in its list until its own turn. */
 #ifndef OU_SYNC_H

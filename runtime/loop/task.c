@@ -69,7 +69,7 @@ static void wait_for(VM *vm, Task *t, Value v)
     }
     if (is_exact(v, T_NATIVE_CORO) && ((NativeCoro *)v_obj(v))->wait != WAIT_NONE) {
         /* a native wait, linked already; it stands for the future that asyncio would make */
-        set_owned(vm, &t->waiting, v);
+        set_owned(vm, &t->f.result, v);
         if (t->f.flags & FUT_TASK_MUST_CANCEL && ou_wait_cancel(vm, (NativeCoro *)v_obj(v), t->f.extra ? t->f.extra->cancel_msg : V_NONE))
             t->f.flags &= (uint8_t)~FUT_TASK_MUST_CANCEL;
         return;
@@ -95,7 +95,7 @@ static void wait_for(VM *vm, Task *t, Value v)
             release(vm, v);
             return;
         }
-        set_owned(vm, &t->waiting, v);
+        set_owned(vm, &t->f.result, v);
         if (future_done(f)) {
             push(t);
         } else {
@@ -151,7 +151,7 @@ static void wait_for(VM *vm, Task *t, Value v)
                 bad_yield(vm, t);
             } else {
                 release(vm, r);
-                set_owned(vm, &t->waiting, retain(v));
+                set_owned(vm, &t->f.result, retain(v));
                 if (t->f.flags & FUT_TASK_MUST_CANCEL) {
                     int c = ou_future_cancel(vm, v, t->f.extra ? t->f.extra->cancel_msg : V_NONE);
                     if (c > 0)
@@ -192,7 +192,7 @@ static void step(VM *vm, Task *t, Value exc)
             exc = ou_future_cancelled_error(vm, &t->f);
         }
     }
-    set_owned(vm, &t->waiting, V_NONE);
+    set_owned(vm, &t->f.result, V_NONE);
     Value outer_task = vm->thread->current_task;
     Value outer_ctx = ou_context_swap(vm, t->ctx);
     vm->thread->current_task = v_of(t);
@@ -255,20 +255,20 @@ static void step(VM *vm, Task *t, Value exc)
 void ou_task_run(VM *vm, Task *t)
 {
     t->f.h.refs++;
-    Value exc = V_NULL;
+    Value exc = V_NULL, waiting = future_done(&t->f) ? V_NONE : t->f.result;
     FutureExtra *x = t->f.extra;
     if (x && x->throw_exc != V_NULL) {
         exc = x->throw_exc;
         x->throw_exc = V_NULL;
-    } else if (is_exact(t->waiting, T_NATIVE_CORO)) {
-        NativeCoro *c = (NativeCoro *)v_obj(t->waiting);
+    } else if (is_exact(waiting, T_NATIVE_CORO)) {
+        NativeCoro *c = (NativeCoro *)v_obj(waiting);
         if (c->wait == WAIT_CANCELLED) {
             Value msg = c->slots[WS_EXTRA];
             exc = ou_exc_new(vm, vm->types[E_CANCELLED], &msg, msg == V_NONE ? 0 : 1);
         }
-    } else if (t->waiting != V_NONE && ou_is_future(vm, t->waiting)) {
+    } else if (waiting != V_NONE && ou_is_future(vm, waiting)) {
         /* woken: an exception goes in as such; a value is read by the frame that awaits the future */
-        Future *f = as_future(t->waiting);
+        Future *f = as_future(waiting);
         if (f->state == FUT_ERROR) {
             exc = ou_future_error(vm, f);
         } else if (f->state == FUT_CANCELLED) {
@@ -287,8 +287,8 @@ int ou_task_cancel(VM *vm, Task *t, Value msg)
     if (future_done(&t->f))
         return 0;
     t->f.ncancel++;
-    if (t->waiting != V_NONE) {
-        Value w = retain(t->waiting);
+    if (t->f.result != V_NONE) {
+        Value w = retain(t->f.result);
         int r = is_exact(w, T_NATIVE_CORO) ? ou_wait_cancel(vm, (NativeCoro *)v_obj(w), msg) : ou_future_cancel(vm, w, msg);
         release(vm, w);
         if (r)
@@ -321,7 +321,6 @@ static bool set_name(VM *vm, Task *t, Value name)
 static bool start(VM *vm, Task *t, Loop *l, Value coro, Value name, Value ctx)
 {
     t->w.kind = WAIT_TASK;
-    t->waiting = V_NONE;
     t->f.loop = l;
     l->h.refs++;
     t->coro = retain(coro);
@@ -359,7 +358,7 @@ Value ou_task_new(VM *vm, Loop *l, Value coro, Value name, Value ctx, bool eager
     if (!t)
         return V_NULL;
     list_init(&t->live);
-    t->f.result = t->coro = t->waiting = V_NONE;
+    t->f.result = t->coro = V_NONE;
     t->ctx = V_NONE;
     if (!start(vm, t, l, coro, name, ctx)) {
         release(vm, v_of(t));
@@ -418,7 +417,7 @@ static Value task_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
     if (!t)
         return V_NULL;
     list_init(&t->live);
-    t->f.result = t->coro = t->waiting = V_NONE;
+    t->f.result = t->coro = V_NONE;
     t->ctx = V_NONE;
     return v_of(t);
 }
@@ -585,7 +584,7 @@ static Value get_must_cancel(VM *vm, Value self)
 static Value get_fut_waiter(VM *vm, Value self)
 {
     (void)vm;
-    return retain(as_task(self)->waiting);
+    return future_done(as_future(self)) ? V_NONE : retain(as_future(self)->result);
 }
 static Value get_coro(VM *vm, Value self)
 {
@@ -623,14 +622,14 @@ static const GetSetDef task_getset[] = {
 static void task_dealloc(VM *vm, Obj *o)
 {
     Task *t = (Task *)o;
-    if (is_exact(t->waiting, T_NATIVE_CORO))
-        ou_wait_fini(vm, (NativeCoro *)v_obj(t->waiting)); /* somebody may still hold it: it must not wake us */
-    else if (t->waiting != V_NONE && t->waiting != V_NULL && ou_is_future(vm, t->waiting))
-        ou_future_unlink(as_future(t->waiting), &t->w);
-    xrelease(vm, t->waiting);
+    Value waiting = future_done(&t->f) ? V_NONE : t->f.result;
+    if (is_exact(waiting, T_NATIVE_CORO))
+        ou_wait_fini(vm, (NativeCoro *)v_obj(waiting)); /* somebody may still hold it: it must not wake us */
+    else if (waiting != V_NONE && ou_is_future(vm, waiting))
+        ou_future_unlink(as_future(waiting), &t->w);
     xrelease(vm, t->coro);
     xrelease(vm, t->ctx);
-    t->waiting = t->coro = t->ctx = V_NONE;
+    t->coro = t->ctx = V_NONE;
     ou_future_dealloc_parts(vm, &t->f);
     ou_finish_dealloc(vm, o, 0);
 }
@@ -638,7 +637,6 @@ static void task_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
 {
     Task *t = (Task *)o;
     ou_future_traverse(vm, o, visit, arg);
-    ou_visit(vm, t->waiting, visit, arg);
     ou_visit(vm, t->coro, visit, arg);
     ou_visit(vm, t->ctx, visit, arg);
 }
@@ -647,9 +645,11 @@ static void task_clear(VM *vm, Obj *o)
     Task *t = (Task *)o;
     if (!list_empty(&t->live))
         return;
-    if (t->waiting != V_NONE && ou_is_future(vm, t->waiting))
-        ou_future_unlink(as_future(t->waiting), &t->w);
-    set_owned(vm, &t->waiting, V_NONE);
+    if (!future_done(&t->f)) {
+        if (t->f.result != V_NONE && ou_is_future(vm, t->f.result))
+            ou_future_unlink(as_future(t->f.result), &t->w);
+        set_owned(vm, &t->f.result, V_NONE);
+    }
     set_owned(vm, &t->coro, V_NONE);
     set_owned(vm, &t->ctx, V_NONE);
 }
