@@ -276,6 +276,10 @@ Value ou_gather(VM *vm, const Value *aws, int n, bool return_exceptions)
     Gathering *g = NULL;
     if (children == V_NULL || seen == V_NULL || done == V_NULL || type == V_NULL)
         goto out;
+    if (!ou_is_a(vm, type, T_TYPE) || ((Type *)v_obj(type))->def != &ou_gathering_def) { /* a script has put something else there */
+        ou_raise(vm, E_TYPE, "_GatheringFuture is %R", type);
+        goto out;
+    }
     g = ou_new(vm, (Type *)v_obj(type), 0);
     if (!g)
         goto out;

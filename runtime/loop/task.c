@@ -444,6 +444,10 @@ static int task_init(VM *vm, Value self, const Value *args, int n, Tuple *kwname
     if (!ou_bind(vm, "Task(coro, *, loop=None, name=None, context=None, eager_start=False)", args, n, kwnames, a))
         return -1;
     Task *t = as_task(self);
+    if (t->f.loop) { /* it may be waiting, scheduled, running */
+        ou_raise(vm, E_RUNTIME, "Task object is initialized already");
+        return -1;
+    }
     Loop *l = ou_loop_arg(vm, a[1]);
     if (!l)
         return -1;
