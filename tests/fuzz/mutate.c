@@ -68,7 +68,8 @@ static size_t replace(uint8_t *data, size_t size, size_t max, size_t at, size_t 
     if (size - gone + n > max)
         return size;
     memmove(data + at + n, data + at + gone, size - at - gone);
-    memcpy(data + at, text, n);
+    if (n)
+        memcpy(data + at, text, n);
     return size - gone + n;
 }
 
