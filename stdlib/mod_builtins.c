@@ -381,7 +381,7 @@ static Value builtin_len(VM *vm, const Value *args, int n)
 {
     (void)n;
     int64_t len = ou_len(vm, args[0]);
-    return len < 0 ? V_NULL : v_smallint(len);
+    return len < 0 ? V_NULL : ou_int(vm, len);
 }
 
 /* ---- objects ---------------------------------------------------------------------------------------------------------------------- */

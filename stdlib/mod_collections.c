@@ -313,8 +313,10 @@ static Value copy(VM *vm, Value self)
         release(vm, r);
         return V_NULL;
     }
-    Value args[2] = {self, v_smallint(d->maxlen)};
-    return ou_call(vm, v_of(t), args, d->maxlen >= 0 ? 2 : 1, NULL);
+    Value args[2] = {self, ou_int(vm, d->maxlen)};
+    Value r = args[1] == V_NULL ? V_NULL : ou_call(vm, v_of(t), args, d->maxlen >= 0 ? 2 : 1, NULL);
+    xrelease(vm, args[1]);
+    return r;
 }
 
 static Value deque_add(VM *vm, Value a, Value b)
@@ -480,10 +482,11 @@ static Value deque_reduce(VM *vm, const Value *args, int n)
 {
     (void)n;
     Deque *d = as_deque(args[0]);
-    Value inner[2] = {vm->empty_tuple, v_smallint(d->maxlen)};
-    Value state = ou_call_method_c(vm, args[0], "__getstate__", NULL, 0);
+    Value inner[2] = {vm->empty_tuple, ou_int(vm, d->maxlen)};
+    Value state = inner[1] == V_NULL ? V_NULL : ou_get_state(vm, args[0]);
     Value a = state == V_NULL ? V_NULL : ou_tuple_of(vm, inner, d->maxlen >= 0 ? 2 : 0);
     Value it = a == V_NULL ? V_NULL : ou_iter(vm, args[0]);
+    xrelease(vm, inner[1]);
     if (it == V_NULL) {
         xrelease(vm, state);
         xrelease(vm, a);
@@ -496,7 +499,7 @@ static Value deque_reduce(VM *vm, const Value *args, int n)
 static Value get_maxlen(VM *vm, Value self)
 {
     (void)vm;
-    return as_deque(self)->maxlen < 0 ? V_NONE : v_smallint(as_deque(self)->maxlen);
+    return as_deque(self)->maxlen < 0 ? V_NONE : ou_int(vm, as_deque(self)->maxlen);
 }
 
 static Value iter_new(VM *vm, Type *t, Value deque)

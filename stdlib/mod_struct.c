@@ -593,7 +593,7 @@ static Value struct_get_format(VM *vm, Value self)
 static Value struct_get_size(VM *vm, Value self)
 {
     (void)vm;
-    return v_smallint(as_struct(self)->size);
+    return ou_int(vm, as_struct(self)->size);
 }
 
 static const NativeDef struct_methods[] = {

@@ -1,6 +1,7 @@
 /* The rarer instructions, one function each by group; ou_slow_misc dispatches. The rules of eval.c hold: temporaries are
  * consumed on every path, results go to A. */
 #include "runtime/objects/import.h"
+#include "runtime/objects/numbers.h"
 #include "runtime/objects/typing.h"
 #include "vm/eval.h"
 
@@ -941,7 +942,7 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         return store(vm, R, A, v_bool(match_collection(vm, R[B], INS_OP(i) == OP_MATCHSEQ)));
     case OP_MATCHLEN: {
         int64_t n = ou_len(vm, R[B]);
-        return n >= 0 && store(vm, R, A, v_smallint(n));
+        return n >= 0 && store(vm, R, A, ou_int(vm, n));
     }
     case OP_MATCHKEYS:
         return match_keys(vm, R, i);

@@ -172,8 +172,12 @@ static Value from_object(VM *vm, const char *kind, Value o)
     if (is_bool(o) || t->slots.to_index) {
         Value index = ou_index(vm, o);
         int64_t n;
-        if (index == V_NULL)
+        if (index == V_NULL && !ou_exc_matches(vm, E_TYPE))
             return V_NULL;
+        if (index == V_NULL) { /* no number after all */
+            ou_exc_clear(vm);
+            goto no_count;
+        }
         bool fits = ou_int_fits_i64(vm, index, &n);
         release(vm, index);
         if (!fits)
@@ -185,6 +189,7 @@ static Value from_object(VM *vm, const char *kind, Value o)
             memset(as_bytes(r)->data, 0, (size_t)n);
         return r;
     }
+no_count:
     if (t->slots.buffer) {
         Buffer b;
         if (!ou_buffer_get(vm, o, &b, false))
@@ -261,9 +266,9 @@ Value ou_bytes_hex(VM *vm, const uint8_t *p, size_t n, Value sep, Value group)
     static const char digits[] = "0123456789abcdef";
     int64_t every = 1;
     char mark = 0;
-    if (group != V_NULL && !ou_index_i64(vm, group, &every))
+    if (!ou_arg_int(vm, group, 1, &every))
         return V_NULL;
-    if (sep != V_NULL && sep != V_NONE) {
+    if (sep != V_NULL) {
         int64_t len = ou_len(vm, sep);
         if (len < 0)
             return V_NULL;
@@ -282,7 +287,7 @@ Value ou_bytes_hex(VM *vm, const uint8_t *p, size_t n, Value sep, Value group)
             return ou_raise(vm, E_VALUE, "sep must be ASCII.");
     }
     size_t step = every < 0 ? (size_t)0 - (size_t)every : (size_t)every;
-    bool marked = sep != V_NULL && sep != V_NONE && step && n;
+    bool marked = sep != V_NULL && step && n;
     size_t marks = marked ? (n - 1) / step : 0;
     char *d;
     if (n > UINT32_MAX / 4)

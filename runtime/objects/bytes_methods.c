@@ -55,16 +55,14 @@ static bool plain_get(VM *vm, Value v, Sub *s)
 static int64_t find(VM *vm, const Value *args, int n, bool backward)
 {
     Sub sub;
-    int64_t from, to, at = -2;
-    if (!sub_get(vm, args[1], &sub))
+    int64_t from, to, at = -1;
+    if (!ou_arg_span(vm, n > 2 ? args[2] : V_NULL, n > 3 ? args[3] : V_NULL, ou_by_len(vm, args[0]), &from, &to) ||
+        !sub_get(vm, args[1], &sub))
         return -2;
-    if (ou_arg_span(vm, n > 2 ? args[2] : V_NULL, n > 3 ? args[3] : V_NULL, ou_by_len(vm, args[0]), &from, &to)) {
-        View v = ou_bytes_view(vm, args[0]);
-        at = -1;
-        if (from <= to && to <= (int64_t)v.n) {
-            const char *p = (backward ? ou_mem_rfind : ou_mem_find)(v.p + from, (size_t)(to - from), sub.p, sub.n);
-            at = p ? p - v.p : -1;
-        }
+    View v = ou_bytes_view(vm, args[0]);
+    if (from <= to && to <= (int64_t)v.n) {
+        const char *p = (backward ? ou_mem_rfind : ou_mem_find)(v.p + from, (size_t)(to - from), sub.p, sub.n);
+        at = p ? p - v.p : -1;
     }
     ou_buffer_release(vm, &sub.b);
     return at;
@@ -417,12 +415,15 @@ Value ou_bym_replace(VM *vm, const Value *args, int n)
 {
     int64_t count = -1;
     Sub from, to;
-    if (n > 3 && !ou_index_i64(vm, args[3], &count))
-        return V_NULL;
     if (!plain_get(vm, args[1], &from))
         return V_NULL;
     if (!plain_get(vm, args[2], &to)) {
         ou_buffer_release(vm, &from.b);
+        return V_NULL;
+    }
+    if (n > 3 && !ou_index_i64(vm, args[3], &count)) {
+        ou_buffer_release(vm, &from.b);
+        ou_buffer_release(vm, &to.b);
         return V_NULL;
     }
     View v = ou_bytes_view(vm, args[0]);
@@ -595,7 +596,7 @@ Value ou_bym_expandtabs(VM *vm, const Value *args, int n)
 {
     (void)n;
     int64_t tab, column = 0;
-    if (!ou_arg_ssize(vm, args[1], 8, &tab))
+    if (!ou_arg_int(vm, args[1], 8, &tab))
         return V_NULL;
     View v = ou_bytes_view(vm, args[0]);
     StrBuf b;
@@ -814,8 +815,13 @@ int ou_by_contains(VM *vm, Value self, Value x)
         ou_raise(vm, E_TYPE, "a bytes-like object is required, not '%T'", x);
         return -1;
     }
-    if (!sub_get(vm, x, &s))
+    if (!sub_get(vm, x, &s)) {
+        if (!t->slots.buffer && ou_exc_matches(vm, E_TYPE)) { /* __index__ failed: neither a number nor bytes */
+            ou_exc_clear(vm);
+            ou_raise(vm, E_TYPE, "a bytes-like object is required, not '%T'", x);
+        }
         return -1;
+    }
     View v = ou_bytes_view(vm, self);
     int r = ou_mem_find(v.p, v.n, s.p, s.n) != NULL;
     ou_buffer_release(vm, &s.b);
@@ -853,8 +859,6 @@ Value ou_by_mul(VM *vm, Value a, Value b)
 {
     bool swapped = !ou_is_bytes(vm, a) && !ou_is_bytearray(vm, a);
     Value seq = swapped ? b : a, count = swapped ? a : b, other;
-    if (swapped && !is_small(count) && !is_bool(count) && !ou_type_of(vm, count)->slots.to_index)
-        return V_NOTIMPL;
     int64_t n;
     int kind = ou_seq_repeat_count(vm, seq, count, a, b, &n, &other);
     if (kind != 1)

@@ -34,6 +34,15 @@ Value ou_iter_self(VM *vm, Value self);
 void ou_seqiter_dealloc(VM *vm, Obj *o);
 void ou_seqiter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg);
 Value ou_seqiter_new(VM *vm, TypeId id, Value seq, int64_t index);
+/* Copies and pickles of iterators (iter_reduce.c). */
+#define ITER_NO_INDEX INT64_MIN
+Value ou_iter_call(VM *vm, const char *fn, Value arg, int64_t index); /* (builtin fn, (arg,)[, index]); takes arg, V_NULL: raised */
+Value ou_iter_rest(VM *vm, Value copy);                 /* iter(list(copy)) as such a tuple; takes the iterator over */
+Value ou_seqiter_reduce(VM *vm, const Value *args, int n);
+Value ou_seqiter_setstate(VM *vm, const Value *args, int n);
+#define SEQITER_METHODS                                                                                                \
+    {"__reduce__()", ou_seqiter_reduce, "Return state information for pickling.", 0},                                  \
+    {"__setstate__(object, /)", ou_seqiter_setstate, "Set state information for unpickling.", 0}
 int ou_dict_next_item(VM *vm, Value self, Value *out); /* ou_next_pair for T_DICT_ITEMITER */
 Value ou_call_iter_new(VM *vm, Value callable, Value sentinel); /* iter(callable, sentinel) */
 bool ou_order_holds(int64_t a, int64_t b, CmpOp op); /* a op b */

@@ -105,6 +105,18 @@ static Value iter_hint(VM *vm, const Value *args, int n)
     return v_smallint(it->dict == V_NULL || it->n != as_dict(it->dict)->n ? 0 : it->left);
 }
 
+static Value iter_reduce(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    DictIter *it = (DictIter *)v_obj(args[0]), *copy = ou_new(vm, ou_type_of(vm, args[0]), 0);
+    if (!copy) return V_NULL;
+    copy->dict = it->dict == V_NULL ? V_NULL : retain(it->dict);
+    copy->n = it->n;
+    copy->pos = it->pos;
+    copy->left = it->left;
+    return ou_iter_rest(vm, v_of(copy));
+}
+
 static void iter_dealloc(VM *vm, Obj *o)
 {
     xrelease(vm, ((DictIter *)o)->dict);
@@ -114,7 +126,9 @@ static void iter_dealloc(VM *vm, Obj *o)
 static void iter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(vm, ((DictIter *)o)->dict, visit, arg); }
 
 static const NativeDef iter_methods[] = {
-    {"__length_hint__()", iter_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
+    {"__length_hint__()", iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__()", iter_reduce, "Return state information for pickling.", 0},
+    {0}};
 
 #define DICT_ITER(cname, text, fn)                                                                                     \
     const TypeDef ou_type_##cname = {.name = text,                                                                     \
@@ -316,7 +330,9 @@ static Value view_and(VM *vm, Value a, Value b)
 
 static Value view_xor(VM *vm, Value a, Value b)
 {
-    Value s = ou_set_from(vm, T_SET, a), it = s == V_NULL ? V_NULL : ou_iter(vm, b);
+    Value s = ou_set_from(vm, T_SET, a), other = s == V_NULL ? V_NULL : ou_set_from(vm, T_SET, b); /* b may repeat itself */
+    Value it = other == V_NULL ? V_NULL : ou_iter(vm, other);
+    xrelease(vm, other);
     bool ok = it != V_NULL;
     while (ok) {
         Value x = ou_next(vm, it);

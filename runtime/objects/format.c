@@ -45,7 +45,7 @@ static bool bad_grouping(VM *vm, char grouping, uint32_t type)
 bool ou_format_parse(VM *vm, Str *spec, FormatSpec *out, Value self)
 {
     const char *p = spec->data, *end = p + spec->size;
-    *out = (FormatSpec){.width = -1, .precision = -1};
+    *out = (FormatSpec){.fill = ' ', .width = -1, .precision = -1};
     bool fill_given = false;
     if (p < end) {
         const char *q = p;
@@ -157,7 +157,7 @@ Value ou_format_str(VM *vm, Value v, Value spec)
     if (f.width <= len)
         return ou_str_sub(vm, s, 0, size);
     int64_t extra = f.width - len, left = f.align == '>' ? extra : f.align == '^' ? extra / 2 : 0;
-    uint32_t fill = f.fill ? f.fill : ' ';
+    uint32_t fill = f.fill;
     StrBuf b;
     ou_sb_init(&b, vm);
     ou_sb_fill(&b, fill, (size_t)left);

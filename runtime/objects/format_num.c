@@ -57,7 +57,7 @@ static int64_t grouped_length(const Parts *p, char sep, int64_t min)
 
 static void put_number(StrBuf *b, const Parts *p, const FormatSpec *f)
 {
-    uint32_t pad = f->fill ? f->fill : ' ';
+    uint32_t pad = f->fill;
     char align = f->align ? f->align : f->zero ? '=' : '>', sep = p->ndigits ? f->grouping : 0;
     int64_t fixed = (p->sign != 0) + (int64_t)strlen(p->prefix) + (int64_t)p->nrest;
     int64_t min = align == '=' && pad == '0' && p->ndigits ? f->width - fixed : 0;
@@ -94,9 +94,9 @@ static Value format_char(VM *vm, Value v, const FormatSpec *f)
     int64_t left = align == '>' || align == '=' ? extra : align == '^' ? extra / 2 : 0;
     StrBuf b;
     ou_sb_init(&b, vm);
-    fill(&b, f->fill ? f->fill : ' ', left);
+    fill(&b, f->fill, left);
     ou_sb_cp(&b, (uint32_t)cp);
-    fill(&b, f->fill ? f->fill : ' ', extra - left);
+    fill(&b, f->fill, extra - left);
     return ou_sb_finish(&b);
 }
 
@@ -283,9 +283,9 @@ Value ou_format_complex(VM *vm, Value v, Value spec)
     int64_t left = !f.align || f.align == '>' ? extra : f.align == '^' ? extra / 2 : 0;
     StrBuf b;
     ou_sb_init(&b, vm);
-    fill(&b, f.fill ? f.fill : ' ', left);
+    fill(&b, f.fill, left);
     ou_sb_str(&b, text);
-    fill(&b, f.fill ? f.fill : ' ', extra - left);
+    fill(&b, f.fill, extra - left);
     release(vm, text);
     return ou_sb_finish(&b);
 }

@@ -61,7 +61,7 @@ int64_t ou_hash_i64(int64_t i);
 
 /* format mini-language (format.c): [[fill]align][sign][z][#][0][width][grouping][.precision][type] */
 typedef struct FormatSpec {
-    uint32_t fill;      /* code point, 0: none given */
+    uint32_t fill;      /* code point */
     char align;         /* '<' '>' '^' '=' or 0 */
     char sign;          /* '+' '-' ' ' or 0 */
     bool z, alt, zero;

@@ -292,6 +292,7 @@ int64_t ou_len(VM *vm, Value o);                                 /* -1 raised */
 int64_t ou_length_hint(VM *vm, Value o, int64_t dflt);           /* -1 raised */
 Value ou_iter(VM *vm, Value o);
 Value ou_next(VM *vm, Value it);                                 /* V_NULL with vm->exc unset: exhausted (StopIteration is taken) */
+Value ou_get_state(VM *vm, Value self);                       /* self.__getstate__() */
 Value ou_index(VM *vm, Value v);                                 /* operator.index */
 bool ou_index_i64(VM *vm, Value v, int64_t *out);                /* OverflowError "Python int too large to convert to C ssize_t" */
 bool ou_index_clip(VM *vm, Value v, int64_t *out);               /* clips instead; for slices */

@@ -18,6 +18,7 @@ static inline const char *arg_type_name(VM *vm, Value v) { return v == V_NONE ? 
 
 /* Optional start and stop arguments of find and its kin, clipped to 0..len as slices are; V_NULL and None are the ends. */
 bool ou_arg_span(VM *vm, Value start, Value stop, int64_t len, int64_t *from, int64_t *to);
+bool ou_arg_int(VM *vm, Value v, int64_t dflt, int64_t *out); /* a C int; V_NULL: dflt */
 bool ou_arg_ssize(VM *vm, Value v, int64_t dflt, int64_t *out); /* V_NULL: dflt */
 
 typedef Value StrMethod(VM *vm, const Value *args, int n);

@@ -393,8 +393,13 @@ static Value bytearray_reduce(VM *vm, const Value *args, int n)
     Value inner = ou_tuple_take(vm, &b, 1);
     if (inner == V_NULL)
         return V_NULL;
-    Value parts[2] = {retain(v_of(ou_type_of(vm, args[0]))), inner};
-    return ou_tuple_take(vm, parts, 2);
+    Value state = ou_get_state(vm, args[0]);
+    if (state == V_NULL) {
+        release(vm, inner);
+        return V_NULL;
+    }
+    Value parts[3] = {retain(v_of(ou_type_of(vm, args[0]))), inner, state};
+    return ou_tuple_take(vm, parts, 3);
 }
 
 static const NativeDef bytearray_methods[] = {

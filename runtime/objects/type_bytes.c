@@ -129,7 +129,9 @@ static Value bytes_iter_hint(VM *vm, const Value *args, int n)
 }
 
 static const NativeDef bytes_iter_methods[] = {
-    {"__length_hint__()", bytes_iter_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
+    {"__length_hint__()", bytes_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    SEQITER_METHODS,
+    {0}};
 
 #define BYTES_ITER(cname)                                                                                                         \
     {.name = (cname),                                                                                                             \

@@ -90,7 +90,7 @@ Value ou_complex_pow(VM *vm, double a_re, double a_im, double b_re, double b_im)
     } else {
         double abs = hypot(a.re, a.im), len = pow(abs, b_re), at = atan2(a.im, a.re), phase = at * b_re;
         if (b_im != 0.0) {
-            len *= exp(-at * b_im);
+            len /= exp(at * b_im);
             phase += b_im * log(abs);
         }
         r = (C){len * cos(phase), len * sin(phase)};

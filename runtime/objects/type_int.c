@@ -31,6 +31,10 @@ static Value from_number(VM *vm, Value x, bool *text)
     if (t->slots.to_index) return ou_index(vm, x);
     Value trunc = ou_lookup_special(vm, x, name_of(vm, N_DU_trunc));
     if (trunc != V_NULL) {
+        if (!ou_warn(vm, E_DEPRECATION_WARNING, 1, "The delegation of int() to __trunc__ is deprecated.")) {
+            release(vm, trunc);
+            return V_NULL;
+        }
         Value r = ou_call0(vm, trunc);
         release(vm, trunc);
         if (r == V_NULL || is_intlike(vm, r)) return r;

@@ -60,7 +60,9 @@ static Value seq_iter_hint(VM *vm, const Value *args, int n)
 }
 
 static const NativeDef seq_iter_methods[] = {
-    {"__length_hint__()", seq_iter_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
+    {"__length_hint__()", seq_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    SEQITER_METHODS,
+    {0}};
 
 const TypeDef ou_type_seq_iter = {.name = "iterator",
                                   .size = sizeof(SeqIter),
@@ -137,13 +139,44 @@ static Value call_iter_next(VM *vm, Value self)
     return V_NULL;
 }
 
+static Value call_iter_reduce(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Pair *p = (Pair *)v_obj(args[0]);
+    if (p->a == V_NULL) return ou_iter_call(vm, "iter", ou_tuple_new(vm, 0), ITER_NO_INDEX);
+    Value both[2] = {p->a, p->b}, fn = ou_dict_get_c(vm, vm->builtins, "iter");
+    Value a = fn == V_NULL ? V_NULL : ou_tuple_of(vm, both, 2);
+    if (a == V_NULL) return V_NULL;
+    Value parts[2] = {retain(fn), a};
+    return ou_tuple_take(vm, parts, 2);
+}
+static const NativeDef call_iter_methods[] = {
+    {"__reduce__()", call_iter_reduce, "Return state information for pickling.", 0}, {0}};
+
+/* (type(self), args[, state]); takes args and state over. */
+static Value made_by(VM *vm, Value self, Value args, Value state)
+{
+    if (args == V_NULL) return V_NULL;
+    Value parts[3] = {retain(v_of(ou_type_of(vm, self))), args, state};
+    return ou_tuple_take(vm, parts, state == V_NULL ? 2 : 3);
+}
+/* enumerate and filter: called with the two values again */
+static Value pair_reduce(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Pair *p = (Pair *)v_obj(args[0]);
+    Value both[2] = {p->a, p->b};
+    return made_by(vm, args[0], ou_tuple_of(vm, both, 2), V_NULL);
+}
+
 const TypeDef ou_type_call_iter = {.name = "callable_iterator",
                                    .size = sizeof(Pair),
                                    .flags = TF_GC | TF_NO_NEW,
                                    .slots = {.dealloc = pair_dealloc,
                                              .traverse = pair_traverse,
                                              .iter = ou_iter_self,
-                                             .next = call_iter_next}};
+                                             .next = call_iter_next},
+                                   .methods = call_iter_methods};
 
 static Value enumerate_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
@@ -171,7 +204,8 @@ static Value enumerate_next(VM *vm, Value self)
     return ou_tuple_take(vm, iv, 2);
 }
 
-static const NativeDef enumerate_methods[] = {{"__class_getitem__(object, /)", ou_class_getitem, "See PEP 585", ND_CLASS}, {0}};
+static const NativeDef enumerate_methods[] = {{"__reduce__()", pair_reduce, "Return state information for pickling.", 0},
+                                              {"__class_getitem__(object, /)", ou_class_getitem, "See PEP 585", ND_CLASS}, {0}};
 
 const TypeDef ou_type_enumerate = {
     .name = "enumerate",
@@ -217,11 +251,14 @@ static Value filter_next(VM *vm, Value self)
     }
 }
 
+static const NativeDef filter_methods[] = {{"__reduce__()", pair_reduce, "Return state information for pickling.", 0}, {0}};
+
 const TypeDef ou_type_filter = {
     .name = "filter",
     .size = sizeof(Pair),
     .flags = TF_GC | TF_BASE,
     .slots = {.make = filter_make, .dealloc = pair_dealloc, .traverse = pair_traverse, .iter = ou_iter_self, .next = filter_next},
+    .methods = filter_methods,
     .doc = "Return an iterator yielding those items of iterable for which function(item)\nis true. If function is None, "
            "return the items that are true."};
 
@@ -278,11 +315,25 @@ static Value map_next(VM *vm, Value self)
     return r;
 }
 
+static Value map_reduce(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Pair *p = (Pair *)v_obj(args[0]);
+    Tuple *its = as_tuple(p->b);
+    Value t = ou_tuple_new(vm, (size_t)its->n + 1);
+    if (t == V_NULL) return V_NULL;
+    as_tuple(t)->items[0] = retain(p->a);
+    for (uint32_t i = 0; i < its->n; i++) as_tuple(t)->items[i + 1] = retain(its->items[i]);
+    return made_by(vm, args[0], t, V_NULL);
+}
+static const NativeDef map_methods[] = {{"__reduce__()", map_reduce, "Return state information for pickling.", 0}, {0}};
+
 const TypeDef ou_type_map = {
     .name = "map",
     .size = sizeof(Pair),
     .flags = TF_GC | TF_BASE,
     .slots = {.make = map_make, .dealloc = pair_dealloc, .traverse = pair_traverse, .iter = ou_iter_self, .next = map_next},
+    .methods = map_methods,
     .doc = "Make an iterator that computes the function using arguments from\neach of the iterables.  Stops when the "
            "shortest iterable is exhausted."};
 
@@ -365,11 +416,30 @@ static Value zip_next(VM *vm, Value self)
     return r;
 }
 
+static Value zip_reduce(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    Zip *z = (Zip *)v_obj(args[0]);
+    return made_by(vm, args[0], retain(z->its), z->strict ? V_TRUE : V_NULL);
+}
+static Value zip_setstate(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    int strict = ou_truth(vm, args[1]);
+    if (strict < 0) return V_NULL;
+    ((Zip *)v_obj(args[0]))->strict = strict;
+    return V_NONE;
+}
+static const NativeDef zip_methods[] = {{"__reduce__()", zip_reduce, "Return state information for pickling.", 0},
+                                        {"__setstate__(object, /)", zip_setstate, "Set state information for unpickling.", 0},
+                                        {0}};
+
 const TypeDef ou_type_zip = {
     .name = "zip",
     .size = sizeof(Zip),
     .flags = TF_GC | TF_BASE,
     .slots = {.make = zip_make, .dealloc = zip_dealloc, .traverse = zip_traverse, .iter = ou_iter_self, .next = zip_next},
+    .methods = zip_methods,
     .doc = "The zip object yields n-length tuples, where n is the number of iterables\npassed as positional arguments to "
            "zip().  The i-th element in every tuple\ncomes from the i-th iterable argument to zip().  This continues until "
            "the\nshortest argument is exhausted.\n\nIf strict is true and one of the arguments is exhausted before the "
@@ -478,7 +548,9 @@ static Value reversed_hint(VM *vm, const Value *args, int n)
 }
 
 static const NativeDef reversed_methods[] = {
-    {"__length_hint__()", reversed_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
+    {"__length_hint__()", reversed_hint, "Private method returning an estimate of len(list(it)).", 0},
+    SEQITER_METHODS,
+    {0}};
 
 const TypeDef ou_type_reversed = {.name = "reversed",
                                   .size = sizeof(SeqIter),

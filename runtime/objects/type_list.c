@@ -662,9 +662,13 @@ static Value list_reviter_hint(VM *vm, const Value *args, int n)
 }
 
 static const NativeDef list_iter_methods[] = {
-    {"__length_hint__()", list_iter_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
+    {"__length_hint__()", list_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    SEQITER_METHODS,
+    {0}};
 static const NativeDef list_reviter_methods[] = {
-    {"__length_hint__()", list_reviter_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
+    {"__length_hint__()", list_reviter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    SEQITER_METHODS,
+    {0}};
 
 const TypeDef ou_type_list_iter = {.name = "list_iterator",
                                    .size = sizeof(SeqIter),

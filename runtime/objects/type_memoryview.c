@@ -150,8 +150,19 @@ static bool memoryview_buffer(VM *vm, Value self, Buffer *out, bool writable)
 static uint8_t *item_at(VM *vm, MemoryView *m, Value key, int dim, uint8_t *p)
 {
     int64_t i;
-    if (!ou_index_i64(vm, key, &i))
-        return NULL;
+    if (!is_small(key)) {
+        Value index = ou_index(vm, key);
+        if (index == V_NULL)
+            return NULL;
+        bool fits = ou_int_fits_i64(vm, index, &i);
+        release(vm, index);
+        if (!fits) {
+            ou_raise(vm, E_INDEX, "cannot fit '%T' into an index-sized integer", key);
+            return NULL;
+        }
+    } else {
+        i = v_small(key);
+    }
     if (m->released) {
         live(vm, v_of(m));
         return NULL;

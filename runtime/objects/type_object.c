@@ -335,7 +335,7 @@ static Value object_getstate(VM *vm, const Value *args, int n) {
     return default_state(vm, args[0]);
 }
 
-static Value get_state(VM *vm, Value self) {
+Value ou_get_state(VM *vm, Value self) {
     Value f = ou_getattr(vm, self, vm->names[N_DU_getstate]);
     if (f == V_NULL) return V_NULL;
     Value r = ou_call0(vm, f);
@@ -424,7 +424,7 @@ static Value reduce_newobj(VM *vm, Value self) {
         for (uint32_t i = 0; parts[1] != V_NULL && i <= as_tuple(args)->n; i++)
             as_tuple(parts[1])->items[i] = retain(i ? as_tuple(args)->items[i - 1] : v_of(t));
     }
-    if (parts[1] == V_NULL || (parts[2] = get_state(vm, self)) == V_NULL) goto fail;
+    if (parts[1] == V_NULL || (parts[2] = ou_get_state(vm, self)) == V_NULL) goto fail;
     if ((parts[3] = iterator_of(vm, self, T_LIST, NULL)) == V_NULL ||
         (parts[4] = iterator_of(vm, self, T_DICT, "items")) == V_NULL)
         goto fail;

@@ -429,17 +429,29 @@ static Value range_iter_reduce(VM *vm, const Value *args, int n)
 {
     (void)n;
     RangeIter *it = (RangeIter *)v_obj(args[0]);
-    Value r = make_range(vm, v_smallint(it->next), v_smallint(it->next + it->step * (int64_t)it->left), v_smallint(it->step));
+    Value r = make_range(vm, ou_int(vm, it->next), ou_int(vm, it->next + it->step * (int64_t)it->left), ou_int(vm, it->step));
     if (r == V_NULL) return V_NULL;
     Value a = ou_tuple_take(vm, &r, 1), fn = ou_dict_get_c(vm, vm->builtins, "iter");
     if (a == V_NULL || fn == V_NULL) return V_NULL;
-    Value pair[2] = {retain(fn), a};
-    return ou_tuple_take(vm, pair, 2);
+    Value parts[3] = {retain(fn), a, V_NONE};
+    return ou_tuple_take(vm, parts, 3);
+}
+static Value range_iter_setstate(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    RangeIter *it = (RangeIter *)v_obj(args[0]);
+    int64_t i;
+    if (!ou_index_i64(vm, args[1], &i)) return V_NULL;
+    uint64_t skip = i < 0 ? 0 : (uint64_t)i < it->left ? (uint64_t)i : it->left;
+    it->next += it->step * (int64_t)skip;
+    it->left -= skip;
+    return V_NONE;
 }
 
 static const NativeDef range_iter_methods[] = {
     {"__length_hint__()", range_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__()", range_iter_reduce, NULL, 0},
+    {"__reduce__()", range_iter_reduce, "Return state information for pickling.", 0},
+    {"__setstate__(object, /)", range_iter_setstate, "Set state information for unpickling.", 0},
     {0}};
 
 const TypeDef ou_type_range_iter = {.name = "range_iterator",
@@ -475,7 +487,22 @@ static Value longrange_hint(VM *vm, const Value *args, int n)
     (void)vm, (void)n;
     return retain(((LongRangeIter *)v_obj(args[0]))->left);
 }
+static Value longrange_reduce(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    LongRangeIter *it = (LongRangeIter *)v_obj(args[0]);
+    Value fn = ou_dict_get_c(vm, vm->builtins, "iter");
+    Value span = fn == V_NULL ? V_NULL : ou_int_op(vm, BIN_MUL, it->left, it->step);
+    Value stop = span == V_NULL ? V_NULL : ou_int_op(vm, BIN_ADD, it->next, span);
+    Value r = stop == V_NULL ? V_NULL : make_range(vm, retain(it->next), stop, retain(it->step));
+    Value a = r == V_NULL ? V_NULL : ou_tuple_take(vm, &r, 1);
+    xrelease(vm, span);
+    if (a == V_NULL) return V_NULL;
+    Value parts[3] = {retain(fn), a, V_NONE};
+    return ou_tuple_take(vm, parts, 3);
+}
 static const NativeDef longrange_methods[] = {
+    {"__reduce__()", longrange_reduce, "Return state information for pickling.", 0},
     {"__length_hint__()", longrange_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
 
 const TypeDef ou_type_longrange_iter = {

@@ -864,14 +864,12 @@ static Value set_reduce(VM *vm, const Value *args, int n)
     if (l == V_NULL) return V_NULL;
     Value a = ou_tuple_take(vm, &l, 1);
     if (a == V_NULL) return V_NULL;
-    Type *t = ou_type_of(vm, args[0]);
-    Value state = V_NONE;
-    if (t->tail) {
-        Dict *d = ou_instance_dict(vm, v_obj(args[0]));
-        if (d && d->n) state = v_of(d);
-        if (!d && vm->exc) ou_exc_clear(vm);
+    Value state = ou_get_state(vm, args[0]);
+    if (state == V_NULL) {
+        release(vm, a);
+        return V_NULL;
     }
-    Value r[3] = {retain(v_of(t)), a, retain(state)};
+    Value r[3] = {retain(v_of(ou_type_of(vm, args[0]))), a, state};
     return ou_tuple_take(vm, r, 3);
 }
 
@@ -955,6 +953,18 @@ static Value set_iter_hint(VM *vm, const Value *args, int n)
     return v_smallint(it->set == V_NULL || it->n != as_set(it->set)->n ? 0 : it->left);
 }
 
+static Value set_iter_reduce(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    SetIter *it = (SetIter *)v_obj(args[0]), *copy = ou_new(vm, ou_type_of(vm, args[0]), 0);
+    if (!copy) return V_NULL;
+    copy->set = it->set == V_NULL ? V_NULL : retain(it->set);
+    copy->n = it->n;
+    copy->pos = it->pos;
+    copy->left = it->left;
+    return ou_iter_rest(vm, v_of(copy));
+}
+
 static void set_iter_dealloc(VM *vm, Obj *o)
 {
     xrelease(vm, ((SetIter *)o)->set);
@@ -963,7 +973,9 @@ static void set_iter_dealloc(VM *vm, Obj *o)
 static void set_iter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(vm, ((SetIter *)o)->set, visit, arg); }
 
 static const NativeDef set_iter_methods[] = {
-    {"__length_hint__()", set_iter_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
+    {"__length_hint__()", set_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__()", set_iter_reduce, "Return state information for pickling.", 0},
+    {0}};
 
 const TypeDef ou_type_set_iter = {.name = "set_iterator",
                                   .size = sizeof(SetIter),

@@ -169,8 +169,6 @@ static Value str_mul(VM *vm, Value a, Value b)
 {
     bool swapped = !str_like(vm, a);
     Value seq = swapped ? b : a, count = swapped ? a : b;
-    if (swapped && !is_small(count) && !is_bool(count) && !ou_type_of(vm, count)->slots.to_index)
-        return V_NOTIMPL;
     int64_t n;
     Value other;
     int kind = ou_seq_repeat_count(vm, seq, count, a, b, &n, &other);

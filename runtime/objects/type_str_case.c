@@ -348,15 +348,15 @@ Value ou_strm_maketrans(VM *vm, const Value *args, int n)
         }
         return table;
     }
-    if (!str_like(vm, args[0])) {
-        ou_raise(vm, E_TYPE, "first maketrans argument must be a string if there is a second argument");
-        goto fail;
-    }
     for (int i = 1; i < n; i++) {
         if (!str_like(vm, args[i])) {
             ou_raise(vm, E_TYPE, "maketrans() argument %d must be str, not %s", i + 1, arg_type_name(vm, args[i]));
             goto fail;
         }
+    }
+    if (!str_like(vm, args[0])) {
+        ou_raise(vm, E_TYPE, "first maketrans argument must be a string if there is a second argument");
+        goto fail;
     }
     Str *x = as_str(args[0]), *y = as_str(args[1]);
     if (x->length != y->length) {

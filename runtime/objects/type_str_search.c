@@ -11,6 +11,19 @@ bool ou_arg_ssize(VM *vm, Value v, int64_t dflt, int64_t *out)
     return v == V_NULL || ou_index_i64(vm, v, out);
 }
 
+bool ou_arg_int(VM *vm, Value v, int64_t dflt, int64_t *out)
+{
+    *out = dflt;
+    Value i = v == V_NULL ? V_INT0 : ou_index(vm, v);
+    if (i == V_NULL)
+        return false;
+    bool fits = v == V_NULL || (ou_int_fits_i64(vm, i, out) && *out >= INT32_MIN && *out <= INT32_MAX);
+    release(vm, i);
+    if (!fits)
+        ou_raise(vm, E_OVERFLOW, "Python int too large to convert to C int");
+    return fits;
+}
+
 static bool slice_index(VM *vm, Value v, int64_t *out)
 {
     if (is_small(v)) {
@@ -472,7 +485,7 @@ Value ou_strm_expandtabs(VM *vm, const Value *args, int n)
 {
     (void)n;
     int64_t tab;
-    if (!ou_arg_ssize(vm, args[1], 8, &tab))
+    if (!ou_arg_int(vm, args[1], 8, &tab))
         return V_NULL;
     Str *s = as_str(args[0]);
     if (!memchr(s->data, '\t', s->size))

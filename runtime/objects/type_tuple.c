@@ -95,7 +95,9 @@ int ou_seq_repeat_count(VM *vm, Value seq, Value n, Value a, Value b, int64_t *c
             *result = f(vm, a, b);
             if (*result != V_NOTIMPL) return 2;
         }
-        bool two = n == a && (t->flags & TF_SEQUENCE || ou_is_a(vm, n, T_STR)); /* the left one is the sequence to name */
+        /* What has a * of sequences and stands left is the sequence, the other one the count. */
+        bool two = n == a && t->slots.binary[BIN_MUL] &&
+                   (t->flags & TF_SEQUENCE || ou_is_a(vm, n, T_STR) || ou_is_a(vm, n, T_BYTES) || ou_is_a(vm, n, T_BYTEARRAY));
         ou_raise(vm, E_TYPE, "can't multiply sequence by non-int of type '%T'", two ? b : n);
         return 0;
     }
@@ -508,7 +510,9 @@ static Value tuple_iter_hint(VM *vm, const Value *args, int n)
 }
 
 static const NativeDef tuple_iter_methods[] = {
-    {"__length_hint__()", tuple_iter_hint, "Private method returning an estimate of len(list(it)).", 0}, {0}};
+    {"__length_hint__()", tuple_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    SEQITER_METHODS,
+    {0}};
 
 const TypeDef ou_type_tuple_iter = {.name = "tuple_iterator",
                                     .size = sizeof(SeqIter),
