@@ -163,7 +163,7 @@ static Value bin_a2b_base64(VM *vm, const Value *args, int n)
                 if (strict && i + 1 < b.n)
                     wrong = "Excess data after padding";
             } else if (strict && quad == 0) {
-                wrong = "Excess data after padding";
+                wrong = "Excess padding not allowed";
             }
             continue;
         }
@@ -235,13 +235,13 @@ static Value bin_a2b_uu(VM *vm, const Value *args, int n)
         return V_NULL;
     StrBuf out;
     ou_sb_init(&out, vm);
-    int64_t want = b.n ? (b.p[0] - 32) & 63 : 0, i = 1;
+    int64_t want = ((b.n ? b.p[0] : 0) - 32) & 63, i = 1; /* an empty line counts as one that begins with NUL */
     uint32_t left = 0;
     int bits = 0;
     const char *wrong = NULL;
     for (; (int64_t)out.n < want && !wrong && !out.failed; i++) {
-        int c = i < b.n ? b.p[i] : 0;
-        if (c == '\n' || c == '\r' || c <= 0) {
+        int c = i < b.n ? b.p[i] : '\n';
+        if (c == '\n' || c == '\r') {
             c = 0; /* trailing blanks may have been stripped */
         } else if (c < ' ' || c > ' ' + 64) {
             wrong = "Illegal char";
@@ -305,34 +305,39 @@ static Value bin_b2a_qp(VM *vm, const Value *args, int n)
         return V_NULL;
     StrBuf out;
     ou_sb_init(&out, vm);
+    const uint8_t *first = b.n ? memchr(b.p, '\n', (size_t)b.n) : NULL;
+    const char *eol = first && first > b.p && first[-1] == '\r' ? "\r\n" : "\n"; /* the first line's end is every line's */
     int column = 0;
     for (int64_t i = 0; i < b.n && !out.failed; i++) {
-        uint8_t c = b.p[i], next = i + 1 < b.n ? b.p[i + 1] : '\n';
-        bool eol = istext && (c == '\n' || (c == '\r' && next == '\n'));
-        if (eol) {
-            ou_sb_putc(&out, (char)c);
-            if (c == '\r') {
-                ou_sb_putc(&out, '\n');
-                i++;
+        int c = b.p[i], next = i + 1 < b.n ? b.p[i + 1] : -1;
+        bool blank = c == ' ' || c == '\t', ends = c == '\n' || c == '\r';
+        bool quote = c > 126 || c == '=' || (header && c == '_') ||
+                     (c == '.' && column == 0 && (next <= 0 || next == '\n' || next == '\r')) ||
+                     (blank ? quotetabs || next < 0 : ends ? !istext : c < 33);
+        if (quote) {
+            if (column + 3 >= 76) {
+                ou_sb_printf(&out, "=%s", eol);
+                column = 0;
             }
+            ou_sb_printf(&out, "=%02X", (unsigned)c);
+            column += 3;
+        } else if (istext && (c == '\n' || (c == '\r' && next == '\n'))) {
+            char last = out.n ? out.p[out.n - 1] : 0;
+            if (last == ' ' || last == '\t') { /* a blank in front of a line's end would get lost */
+                out.n--;
+                ou_sb_printf(&out, "=%02X", (unsigned)last);
+            }
+            ou_sb_puts(&out, eol);
+            i += c == '\r';
             column = 0;
-            continue;
-        }
-        bool blank = c == ' ' || c == '\t', at_end = i + 1 >= b.n || next == '\n' || (next == '\r' && istext);
-        bool quote = c > 126 || c == '=' || (header && c == '_') || (c == '.' && column == 0 && at_end) ||
-                     (!istext && (c == '\r' || c == '\n')) || (blank ? quotetabs || at_end : c < 33);
-        if (header && c == ' ' && !quotetabs)
-            quote = false;
-        int width = quote ? 3 : 1;
-        if (column + width >= 76 && !at_end) {
-            ou_sb_puts(&out, "=\n");
-            column = 0;
-        }
-        if (quote)
-            ou_sb_printf(&out, "=%02X", c);
-        else
+        } else {
+            if (next >= 0 && next != '\n' && column + 1 >= 76) {
+                ou_sb_printf(&out, "=%s", eol);
+                column = 0;
+            }
             ou_sb_putc(&out, header && c == ' ' ? '_' : (char)c);
-        column += width;
+            column++;
+        }
     }
     ou_buffer_release(vm, &b);
     return finish(vm, &out);

@@ -96,18 +96,17 @@ Value ou_bym_count(VM *vm, const Value *args, int n)
 {
     Sub sub;
     int64_t from, to;
-    if (!sub_get(vm, args[1], &sub))
+    if (!ou_arg_span(vm, n > 2 ? args[2] : V_NULL, n > 3 ? args[3] : V_NULL, ou_by_len(vm, args[0]), &from, &to) ||
+        !sub_get(vm, args[1], &sub))
         return V_NULL;
-    Value r = V_NULL;
-    if (ou_arg_span(vm, n > 2 ? args[2] : V_NULL, n > 3 ? args[3] : V_NULL, ou_by_len(vm, args[0]), &from, &to)) {
-        View v = ou_bytes_view(vm, args[0]);
-        if (from > to || to > (int64_t)v.n)
-            r = v_smallint(0);
-        else if (sub.n == 0)
-            r = v_smallint(to - from + 1);
-        else
-            r = v_smallint((int64_t)ou_mem_count(v.p + from, (size_t)(to - from), sub.p, sub.n, SIZE_MAX));
-    }
+    Value r;
+    View v = ou_bytes_view(vm, args[0]);
+    if (from > to || to > (int64_t)v.n)
+        r = v_smallint(0);
+    else if (sub.n == 0)
+        r = v_smallint(to - from + 1);
+    else
+        r = v_smallint((int64_t)ou_mem_count(v.p + from, (size_t)(to - from), sub.p, sub.n, SIZE_MAX));
     ou_buffer_release(vm, &sub.b);
     return r;
 }
