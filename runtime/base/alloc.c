@@ -56,7 +56,7 @@ void ou_heap_fini(Heap *h) {
 /* Is this allocation, the next one, to fail? Counts it. `limit - 1` wraps to "no limit" for 0. */
 static bool refuse(Heap *h, size_t n) {
     h->count++;
-    if (h->fail_at && h->count - h->fail_at < (h->fail_n ? h->fail_n : 1)) return true;
+    if (h->fail_at && h->count >= h->fail_at && h->count - h->fail_at < (h->fail_n ? h->fail_n : 1)) return true;
     return n > h->limit - 1 || h->used > h->limit - 1 - n;
 }
 
