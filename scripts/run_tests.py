@@ -248,6 +248,7 @@ def main():
     parser.add_argument("--times", action="store_true", help="show the ten slowest")
     parser.add_argument("-q", action="store_true", help="one line for each failure, without its report")
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, and tests would inherit that
     given.build = given.build.resolve()
     given.foreign = given.command is not None
     given.command = given.command or [str(given.build / "ouro")]
