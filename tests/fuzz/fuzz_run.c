@@ -10,7 +10,7 @@
 
 #include "runtime/api/ouro.h"
 
-enum { HEAP = 64 << 20, STEPS = 200000, POLLS = 30, PATIENCE_MS = 1000 };
+enum { HEAP = 64 << 20, STEPS = 50000, POLLS = 30, PATIENCE_MS = 1000 };
 
 typedef struct Host {
     size_t used;
