@@ -302,8 +302,9 @@ static void thread_jumps(Unit *u)
             if (u->ir[t].op == OP_JUMP) {
                 x->d = u->ir[t].d;
             } else if (u->ir[t].op == OP_LOOP && x->op == OP_JUMP) {
-                x->op = OP_LOOP;
                 x->d = u->ir[t].d;
+                if (u->labels[x->d] <= (int32_t)i) /* else the loop is ahead, one of a single instruction */
+                    x->op = OP_LOOP;
                 break;
             } else {
                 break;
