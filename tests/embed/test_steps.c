@@ -209,7 +209,7 @@ static void check_loop(void)
 {
     ouro_vm *vm = open_quiet(100000);
     ouro_scope scope = ouro_scope_open(vm);
-    ouro_val m, f, coro, task, v;
+    ouro_val m = {0}, f = {0}, coro = {0}, task = {0}, v = {0};
     ouro_loop_info info;
     bool done;
     CHECK(run(vm,
