@@ -261,7 +261,7 @@ Value ou_future_error(VM *vm, Future *f)
     Value tb = V_NONE;
     if (f->extra) {
         tb = f->extra->traceback;
-        f->extra->traceback = f->extra->name = V_NONE;
+        f->extra->traceback = V_NONE;
     }
     f->flags &= (uint8_t)~FUT_LOG_TRACEBACK;
     set_owned(vm, &as_exc(f->result)->traceback, tb);
