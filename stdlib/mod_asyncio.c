@@ -222,10 +222,11 @@ static const TypeDef missing_def = {.name = "_contextvars.Token.MISSING", .size 
 bool ou_mod__contextvars(VM *vm, Module *m)
 {
     Type *t = ou_type_from_def(vm, &missing_def, ou_builtin(vm, T_OBJECT));
-    void *missing = t ? ou_new(vm, t, 0) : NULL;
+    Dict *token = type_dict(vm, ou_builtin(vm, T_CONTEXT_TOKEN));
+    void *missing = t && token ? ou_new(vm, t, 0) : NULL;
     bool ok = missing && ou_module_add(vm, m, context_functions) && ou_module_builtin_type(vm, m, "Context", T_CONTEXT) &&
               ou_module_builtin_type(vm, m, "ContextVar", T_CONTEXTVAR) && ou_module_builtin_type(vm, m, "Token", T_CONTEXT_TOKEN) &&
-              ou_dict_set_c(vm, ou_builtin(vm, T_CONTEXT_TOKEN)->dict, "MISSING", v_of(missing));
+              ou_dict_set_c(vm, token, "MISSING", v_of(missing));
     if (missing)
         release(vm, v_of(missing));
     if (t)

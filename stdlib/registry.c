@@ -172,8 +172,9 @@ void ou_library_fini(VM *vm)
     ou_signals_fini(vm);
     vm->finalizing = true; /* destructors warn of nothing from here on */
     /* Token.MISSING is of a type made at run time, which only the collector can take down: before the last collection. */
+    Dict *token = ou_builtin(vm, T_CONTEXT_TOKEN)->ns;
     Value key = ou_str_c(vm, "MISSING");
-    if (key == V_NULL || ou_dict_del(vm, ou_builtin(vm, T_CONTEXT_TOKEN)->dict, key) < 0)
+    if (key == V_NULL || (token && ou_dict_del(vm, token, key) < 0))
         ou_exc_clear(vm);
     xrelease(vm, key);
 }

@@ -364,7 +364,7 @@ slow_setname:
         uint64_t w = *pc;
         if (UNLIKELY(t->version != w >> 32))
             goto slow_getattr;
-        Value v = retain(((Type *)v_obj(t->mro->items[w >> 24 & 255]))->dict->entries[w & 0xFFFFFF].value);
+        Value v = retain(((Type *)v_obj(t->mro->items[w >> 24 & 255]))->ns->entries[w & 0xFFFFFF].value);
         if (A != B && A >= frame_code(R)->nlocals)
             R[A] = v;
         else

@@ -147,6 +147,10 @@ bool ou_safepoint(VM *vm)
         return false;
     if ((why & ATT_BUDGET) && !ou_budget_step(vm))
         return false;
+    if (vm->thread->starved) {
+        ou_raise_memory(vm);
+        return false;
+    }
     if (vm->thread->async_exc != V_NULL) {
         Value e = vm->thread->async_exc;
         vm->thread->async_exc = V_NULL;

@@ -363,7 +363,12 @@ static bool super_attr(VM *vm, Value *R, const Ins *pc, Ins i)
             while (k < mro->n && mro->items[k] != cls)
                 k++;
             for (k++; k < mro->n && !done; k++) {
-                Value d = ou_dict_get_str(vm, ((Type *)v_obj(mro->items[k]))->dict, name);
+                Dict *own = type_dict(vm, (Type *)v_obj(mro->items[k]));
+                if (!own) {
+                    done = true;
+                    break;
+                }
+                Value d = ou_dict_get_str(vm, own, name);
                 if (d == V_NULL)
                     continue;
                 done = true;

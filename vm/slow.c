@@ -370,7 +370,12 @@ static void cache_class_value(VM *vm, const Ins *pc, Type *t, Obj *o, Str *name)
     if (ou_type_of(vm, d)->slots.descr_get)
         return;
     for (uint32_t k = 0; k < t->mro->n && k < 256; k++) {
-        int64_t at = find_entry(vm, ((Type *)v_obj(t->mro->items[k]))->dict, name);
+        Dict *own = type_dict(vm, (Type *)v_obj(t->mro->items[k]));
+        int64_t at = own ? find_entry(vm, own, name) : -2;
+        if (at == -2) {
+            ou_exc_clear(vm);
+            return;
+        }
         if (at < 0)
             continue;
         if (at < 1 << 24) {

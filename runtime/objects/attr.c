@@ -15,12 +15,33 @@ Str *ou_name_interned(VM *vm, Str *name) {
 
 /* ---- lookup along the mro ---------------------------------------------------------------------------- */
 
+/* No memory for a lookup, which cannot raise: what it would have found counts as missing, and a MemoryError waits for the next
+ * safepoint, or takes the place of the exception that its absence leads to (errors.c). */
+static void starved(VM *vm, Value pending) {
+    ou_exc_clear(vm);
+    vm->exc = pending;
+    vm->thread->starved = true;
+    ou_attention(vm, ATT_STARVED);
+}
+
+static Dict *dict_for_lookup(VM *vm, Type *t) {
+    if (!(t->flags & TF_LAZY)) return t->ns;
+    Value pending = vm->exc;
+    vm->exc = V_NULL;
+    bool ok = ou_type_fill(vm, t);
+    if (ok)
+        vm->exc = pending;
+    else
+        starved(vm, pending);
+    return t->ns;
+}
+
 Value ou_mro_lookup(VM *vm, Type *t, Str *name) {
-    if (!t->mro) return t->dict ? ou_dict_get_str(vm, t->dict, name) : V_NULL;
+    if (!t->mro) return t->ns ? ou_dict_get_str(vm, t->ns, name) : V_NULL;
     Tuple *mro = obj_retain(t->mro); /* an odd key of a class's dict may run a script that sets __bases__ */
     Value v = V_NULL;
     for (uint32_t i = 0; i < mro->n && v == V_NULL; i++) {
-        Dict *d = ((Type *)v_obj(mro->items[i]))->dict;
+        Dict *d = dict_for_lookup(vm, (Type *)v_obj(mro->items[i]));
         if (d) v = ou_dict_get_str(vm, d, name);
     }
     obj_release(vm, mro);
@@ -31,11 +52,14 @@ Value ou_mro_lookup(VM *vm, Type *t, Str *name) {
  * only together with the version. */
 Value ou_type_lookup(VM *vm, Type *t, Str *name) {
     if (!(name->flags & STR_INTERNED)) {
+        Value pending = vm->exc;
+        vm->exc = V_NULL;
         Str *in = ou_intern_str(vm, name);
         if (!in) {
-            ou_exc_clear(vm);
+            starved(vm, pending);
             return V_NULL;
         }
+        vm->exc = pending;
         Value v = ou_type_lookup(vm, t, in);
         obj_release(vm, in);
         return v;
@@ -44,7 +68,7 @@ Value ou_type_lookup(VM *vm, Type *t, Str *name) {
     if (vm->method_cache[i].version == t->version && vm->method_cache[i].name == name)
         return vm->method_cache[i].value;
     Value v = ou_mro_lookup(vm, t, name);
-    if (t->version) {
+    if (t->version && (v != V_NULL || !vm->thread->starved)) {
         Str *old = vm->method_cache[i].name;
         vm->method_cache[i].version = t->version;
         vm->method_cache[i].name = obj_retain(name);

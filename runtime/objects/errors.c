@@ -101,6 +101,10 @@ Value ou_raise_value(VM *vm, Value exc)
 
 static Value raise_owned(VM *vm, Value exc)
 {
+    if (exc != V_NULL && vm->thread->starved) { /* it may be about nothing but that */
+        release(vm, exc);
+        return ou_raise_memory(vm);
+    }
     if (exc != V_NULL) {
         ou_raise_value(vm, exc);
         release(vm, exc);
@@ -216,6 +220,7 @@ Value ou_raise_errno(VM *vm, int err, Value filename)
 Value ou_raise_memory(VM *vm)
 {
     Value e = vm->memory_error;
+    vm->thread->starved = false;
     if (e == V_NULL)
         return V_NULL; /* boot itself ran out of memory: its caller gives up anyway */
     if (v_obj(e)->refs == 1) {

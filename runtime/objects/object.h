@@ -124,6 +124,7 @@ enum {
     TF_VAR = 32768,       /* a variable part follows the struct (str, bytes, tuple): a tail stands in front of the object then */
     TF_BASETYPE_LAYOUT = 65536, /* heap type that adds to its base's layout (__slots__) */
     TF_RENEWED = 131072,  /* some shape of the type has had more than one id */
+    TF_LAZY = 524288,     /* native type whose own attributes have not been asked for yet: ou_type_fill makes them */
     TF_SCRIPTED = 262144, /* native here, a class of a script in CPython: messages name it without its module */
 };
 
@@ -165,7 +166,7 @@ struct Type {
     uint32_t struct_id;     /* TypeId of the nearest built-in base: which C struct instances begin with */
     Type *base;             /* best base (decides the C struct); NULL for object */
     Tuple *bases, *mro;
-    Dict *dict;
+    Dict *ns;               /* own attributes; NULL while TF_LAZY: type_dict() is the way to it */
     Str *name, *qualname;
     Str *shown;             /* heap types that stand for native ones: what messages call them, "datetime.date"; else NULL */
     Shape *root;            /* shape of a fresh instance */
@@ -309,10 +310,13 @@ bool ou_no_kw(VM *vm, const char *fname, Tuple *kwnames);
 bool ou_arg_count(VM *vm, const char *fname, int n, int min, int max);
 
 /* ---- types at run time (type.c) ------------------------------------------------------------------------------------------- */
+bool ou_type_fill(VM *vm, Type *t);                               /* makes what a TF_LAZY type defines; false: MemoryError raised, and it stays lazy */
+/* The own attributes of a type, borrowed; never NULL but while a type is taken down, or raised MemoryError. */
+static inline Dict *type_dict(VM *vm, Type *t) { return (t->flags & TF_LAZY) && !ou_type_fill(vm, t) ? NULL : t->ns; }
 Type *ou_type_from_def(VM *vm, const TypeDef *def, Type *base);  /* a native type of a stdlib module (own shape id >= T_COUNT); owned */
 Value ou_type_new(VM *vm, Type *meta, Str *name, Tuple *bases, Dict *ns, const Value *kwargs, Tuple *kwnames);
 Value ou_build_class(VM *vm, const Value *args, int n, Tuple *kwnames); /* __build_class__ */
-void ou_type_modified(VM *vm, Type *t);                          /* after changing t->dict or t->bases */
+void ou_type_modified(VM *vm, Type *t);                          /* after changing t->ns or t->bases */
 Value ou_calculate_metaclass(VM *vm, Value meta, Tuple *bases);
 void ou_type_share_patterns(const Type *from, Type *t);           /* t and its subclasses match the patterns that `from` matches */
 extern Value (*const ou_slot_script_binary[BIN_COUNT])(VM *vm, Value a, Value b); /* slots of classes with a script __add__ ... */

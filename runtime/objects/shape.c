@@ -111,7 +111,7 @@ static Str *slot_key(VM *vm, Type *t, uint32_t i) {
         Type *m = (Type *)v_obj(t->mro->items[k]);
         uint32_t pos = 0;
         Value key, v;
-        while (m->dict && ou_dict_next(m->dict, &pos, &key, &v)) {
+        while (m->ns && ou_dict_next(m->ns, &pos, &key, &v)) {
             if (!is_exact(v, T_MEMBER) || ((Member *)v_obj(v))->index != i || !is_exact(key, T_STR)) continue;
             return ou_mro_lookup(vm, t, as_str(key)) == v ? as_str(key) : as_str(vm->empty_str);
         }

@@ -562,17 +562,17 @@ bool ou_slots_fill_dict(VM *vm, Type *t) {
     for (const SlotDef *d = ou_slot_defs; d->def.sig; d++) {
         if (!d->wrap || !*slot_at(&own, d->offset) || is_omitted(t, d)) continue;
         Str *name = vm->names[d->name];
-        if (ou_dict_get_str(vm, t->dict, name) != V_NULL) continue;
+        if (ou_dict_get_str(vm, t->ns, name) != V_NULL) continue;
         Value w = d->name == N_DU_hash && own.hash == ou_hash_not_implemented
                       ? V_NONE
                       : ou_native_desc_new(vm, T_SLOT_WRAPPER, &d->def, t);
         if (w == V_NULL) return false;
-        bool ok = ou_dict_set_str(vm, t->dict, name, w);
+        bool ok = ou_dict_set_str(vm, t->ns, name, w);
         release(vm, w);
         if (!ok) return false;
     }
-    if (own.compare && !own.hash && ou_dict_get_str(vm, t->dict, vm->names[N_DU_hash]) == V_NULL)
-        return ou_dict_set_str(vm, t->dict, vm->names[N_DU_hash], V_NONE);
+    if (own.compare && !own.hash && ou_dict_get_str(vm, t->ns, vm->names[N_DU_hash]) == V_NULL)
+        return ou_dict_set_str(vm, t->ns, vm->names[N_DU_hash], V_NONE);
     return true;
 }
 
@@ -625,8 +625,8 @@ static bool extends_base(const Type *t) {
     const Tuple *mro = t->mro, *above = t->base ? t->base->mro : NULL;
     if (!above || mro->n != above->n + 1 || memcmp(mro->items + 1, above->items, above->n * sizeof(Value)) != 0) return false;
     if (!(t->base->flags & (TF_HEAP | TF_EXC)) && t->base->id != T_OBJECT && t->base->id != T_TYPE) return false;
-    for (uint32_t i = 0; i < t->dict->nentries; i++) {
-        Value key = t->dict->entries[i].key;
+    for (uint32_t i = 0; i < t->ns->nentries; i++) {
+        Value key = t->ns->entries[i].key;
         if (key != V_NULL && (!is_str(key) || !(as_str(key)->flags & STR_INTERNED))) return false;
     }
     return true;
@@ -634,8 +634,8 @@ static bool extends_base(const Type *t) {
 
 static void update_own(VM *vm, Type *t) {
     for (const SlotDef *d = ou_slot_defs; d->def.sig; d++) *slot_at(&t->slots, d->offset) = *slot_at(&t->base->slots, d->offset);
-    for (uint32_t i = 0; i < t->dict->nentries; i++) {
-        Value key = t->dict->entries[i].key;
+    for (uint32_t i = 0; i < t->ns->nentries; i++) {
+        Value key = t->ns->entries[i].key;
         if (key == V_NULL || as_str(key)->data[0] != '_') continue;
         const SlotDef *group = ou_slot_defs;
         for (const SlotDef *d = ou_slot_defs; d->def.sig; d++) {

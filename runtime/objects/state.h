@@ -38,12 +38,13 @@ typedef struct ThreadState {
     Value thread_object; /* threading.Thread or V_NULL */
     struct ReprGuard *repr_active; /* containers_impl.h */
     Value async_exc;     /* raised at the next safepoint; V_NULL */
+    bool starved;        /* a lookup ran out of memory: MemoryError in the place of the next exception, or at the next safepoint */
     bool parked;         /* inside a blocking call, without the lock */
 } ThreadState;
 
 enum { /* vm->attention: why the next safepoint has to look; any bit also sets vm->stack_limit to NULL */
     ATT_SIGNAL = 1, ATT_GC = 2, ATT_LOCK = 4 /* another thread wants the lock */, ATT_BUDGET = 8, ATT_INTERRUPT = 16,
-    ATT_PENDING = 32 /* jobs posted for the main thread */,
+    ATT_PENDING = 32 /* jobs posted for the main thread */, ATT_STARVED = 64,
 };
 
 enum { /* vm->caps: what a host grants, the bits of OURO_CAP_*; the command line grants all */

@@ -150,7 +150,8 @@ static bool class_has(VM *vm, Value cls, Str *name)
         return false;
     bool has = ou_type_lookup(vm, (Type *)v_obj(cls), s) != V_NULL;
     if (!has) {
-        Value attrs = ou_dict_get_str(vm, ((Type *)v_obj(cls))->dict, name_of(vm, N_DU_static_attributes));
+        Dict *own = ((Type *)v_obj(cls))->ns; /* a lazy type has no such attribute */
+        Value attrs = own ? ou_dict_get_str(vm, own, name_of(vm, N_DU_static_attributes)) : V_NULL;
         has = attrs != V_NULL && ou_contains(vm, attrs, v_of(s)) == 1;
     }
     obj_release(vm, s);

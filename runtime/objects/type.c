@@ -89,7 +89,7 @@ static const char *after_dot(const char *name) {
 static bool add(VM *vm, Type *t, const char *name, size_t n, Value v) {
     if (v == V_NULL) return false;
     Str *key = ou_intern(vm, name, n);
-    bool ok = key && ou_dict_set_str(vm, t->dict, key, v);
+    bool ok = key && ou_dict_set_str(vm, t->ns, key, v);
     if (key) obj_release(vm, key);
     release(vm, v);
     return ok;
@@ -114,23 +114,39 @@ static bool fill_dict(VM *vm, Type *t, const TypeDef *def) {
     if (def->slots.make && !add(vm, t, "__new__", 7, ou_native_bound(vm, &ou_new_def, v_of(t), t)))
         return false;
     if ((t->flags & TF_DICT) && !(t->base->flags & TF_DICT) &&
-        ou_dict_get_c(vm, t->dict, "__dict__") == V_NULL && t->id != T_TYPE &&
+        ou_dict_get_str(vm, t->ns, vm->names[N_DU_dict]) == V_NULL && t->id != T_TYPE &&
         !add(vm, t, "__dict__", 8, ou_getset_new(vm, &ou_dict_getset, t)))
         return false;
-    Value doc = def->doc ? ou_str_c(vm, def->doc) : V_NONE;
-    return ou_dict_get_c(vm, t->dict, "__doc__") != V_NULL ? (xrelease(vm, doc), true)
-                                                           : add(vm, t, "__doc__", 7, doc);
+    return ou_dict_get_str(vm, t->ns, vm->names[N_DU_doc]) != V_NULL ||
+           add(vm, t, "__doc__", 7, def->doc ? ou_str_c(vm, def->doc) : V_NONE);
 }
 
-/* Name, bases, mro and dict; the second pass of the boot. */
+/* What a native type defines is made when somebody looks: a program meets a fifth of them. It counts as the library's memory, not
+ * against the limit of the script that happens to be the first. */
+bool ou_type_fill(VM *vm, Type *t) {
+    size_t limit = vm->heap.limit;
+    vm->heap.limit = 0;
+    t->flags &= ~(uint32_t)TF_LAZY;
+    Value d = ou_dict_new(vm);
+    t->ns = d == V_NULL ? NULL : as_dict(d);
+    bool ok = t->ns && fill_dict(vm, t, t->def);
+    if (ok && t->id < T_COUNT) ou_gc_untrack(vm, (Obj *)t->ns); /* lives as long as the VM: nothing for the collector to look at */
+    if (!ok) {
+        t->ns = NULL;
+        t->flags |= TF_LAZY;
+        xrelease(vm, d);
+    }
+    vm->heap.limit = limit;
+    return ok;
+}
+
+/* Name, bases and mro; the second pass of the boot. */
 static bool finish_type(VM *vm, Type *t) {
     const char *name = after_dot(t->def->name);
     t->name = ou_intern_c(vm, name);
     if (!t->name) return false;
     t->qualname = obj_retain(t->name);
-    Value d = ou_dict_new(vm);
-    if (d == V_NULL) return false;
-    t->dict = as_dict(d);
+    t->flags |= TF_LAZY;
     Value base = v_of(t->base);
     Value bases = t->base ? ou_tuple_of(vm, &base, 1) : ou_tuple_new(vm, 0);
     if (bases == V_NULL) return false;
@@ -142,9 +158,7 @@ static bool finish_type(VM *vm, Type *t) {
     t->mro->items[0] = retain(v_of(t));
     for (uint32_t i = 0; i < n; i++) t->mro->items[i + 1] = retain(t->base->mro->items[i]);
     if (t->base) ou_type_add_subclass(vm, t->base, t);
-    if (!fill_dict(vm, t, t->def)) return false;
     if (t->id < T_COUNT) { /* these live as long as the VM: nothing for the collector to look at */
-        ou_gc_untrack(vm, (Obj *)t->dict);
         ou_gc_untrack(vm, (Obj *)t->bases);
         ou_gc_untrack(vm, (Obj *)t->mro);
     }
@@ -321,7 +335,7 @@ Value ou_compute_mro(VM *vm, Type *t) {
 void ou_type_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
     Type *t = (Type *)o;
     if (t->base) visit(vm, &t->base->h, arg);
-    Obj *parts[] = {(Obj *)t->bases, (Obj *)t->mro, (Obj *)t->dict};
+    Obj *parts[] = {(Obj *)t->bases, (Obj *)t->mro, (Obj *)t->ns};
     for (int i = 0; i < 3; i++)
         if (parts[i]) visit(vm, parts[i], arg);
 }
@@ -329,7 +343,8 @@ void ou_type_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) {
 void ou_type_clear(VM *vm, Obj *o) {
     Type *t = (Type *)o;
     t->version = 0;
-    if (t->dict) ou_dict_clear(vm, t->dict);
+    t->flags &= ~(uint32_t)TF_LAZY;
+    if (t->ns) ou_dict_clear(vm, t->ns);
     /* The mro goes when the instances are gone; its reference to the type itself is what would keep the cycle
      * alive. */
     Tuple *mro = t->mro;
@@ -344,10 +359,11 @@ void ou_type_dealloc(VM *vm, Obj *o) {
             ou_type_remove_subclass((Type *)v_obj(t->bases->items[i]), t);
     ou_shapes_free(vm, t);
     Tuple *bases = t->bases, *mro = t->mro;
-    Dict *dict = t->dict;
+    Dict *dict = t->ns;
     Type *base = t->base;
+    t->flags &= ~(uint32_t)TF_LAZY;
     t->bases = t->mro = NULL;
-    t->dict = NULL;
+    t->ns = NULL;
     if (t->subclasses) ou_free(&vm->heap, t->subclasses, t->subclasses_cap * sizeof *t->subclasses);
     t->subclasses = NULL;
     t->nsubclasses = 0;
@@ -370,11 +386,12 @@ void ou_types_clear(VM *vm) {
         Type *t = vm->types[id];
         if (!t) continue;
         t->version = 0;
+        t->flags &= ~(uint32_t)TF_LAZY;
         Tuple *bases = t->bases, *mro = t->mro;
-        Dict *dict = t->dict;
+        Dict *dict = t->ns;
         Str *name = t->name, *qualname = t->qualname;
         t->bases = t->mro = NULL;
-        t->dict = NULL;
+        t->ns = NULL;
         t->name = t->qualname = NULL;
         if (dict) obj_release(vm, dict);
         if (mro) obj_release(vm, mro);

@@ -312,7 +312,7 @@ Type *ou_structseq_type(VM *vm, const StructSeqDef *def) {
         for (uint32_t i = 0; t && i < total; i++) {
             Str *f = ou_intern_c(vm, def->fields[i]);
             Value m = f ? ou_member_new(vm, f, t, i | MEMBER_ITEM) : V_NULL;
-            if (m == V_NULL || !ou_dict_set_str(vm, t->dict, f, m)) {
+            if (m == V_NULL || !ou_dict_set_str(vm, t->ns, f, m)) {
                 obj_release(vm, t);
                 t = NULL;
             }

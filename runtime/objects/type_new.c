@@ -50,7 +50,7 @@ bool ou_type_best_base(VM *vm, Tuple *bases, Type **out) {
 static Member *own_slot(const Type *t, uint32_t i) {
     uint32_t pos = 0;
     Value key, v;
-    while (ou_dict_next(t->dict, &pos, &key, &v))
+    while (t->ns && ou_dict_next(t->ns, &pos, &key, &v)) /* a lazy type has no slots */
         if (is_exact(v, T_MEMBER) && ((Member *)v_obj(v))->owner == t && ((Member *)v_obj(v))->index == i)
             return (Member *)v_obj(v);
     return NULL;
@@ -117,6 +117,10 @@ int ou_type_set_mro(VM *vm, Type *t) {
         }
     } else {
         list = ou_compute_mro(vm, t);
+    }
+    for (uint32_t i = 0; list != V_NULL && i < as_list(list)->n; i++) {
+        Type *above = (Type *)v_obj(as_list(list)->items[i]);
+        if ((above->flags & TF_LAZY) && !ou_type_fill(vm, above)) set_owned(vm, &list, V_NULL);
     }
     if (list == V_NULL) return -1;
     if (t->mro != before) { /* then that one stands */
@@ -347,7 +351,7 @@ static bool lay_out(VM *vm, Type *t, SlotList *slots) {
     uint32_t n = slots->names == V_NULL ? 0 : as_list(slots->names)->n;
     for (uint32_t i = 0; i < n; i++) {
         Str *name = as_str(as_list(slots->names)->items[i]);
-        if (!dict_add(vm, t->dict, name, ou_member_new(vm, name, t, t->nslots + i))) return false;
+        if (!dict_add(vm, t->ns, name, ou_member_new(vm, name, t, t->nslots + i))) return false;
     }
     t->nslots += n;
     if (t->nslots || (want_dict && !own_storage)) {
@@ -360,11 +364,11 @@ static bool lay_out(VM *vm, Type *t, SlotList *slots) {
     }
     t->inline_cap = t->tail > 0 ? t->nslots + (want_dict && !own_storage ? 2u : 0u) : 0;
     if (base->inline_cap > t->inline_cap && t->tail > 0) t->inline_cap = base->inline_cap;
-    if (!own_storage && want_dict && !had_dict && ou_dict_get_c(vm, t->dict, "__dict__") == V_NULL &&
-        !dict_add(vm, t->dict, vm->names[N_DU_dict], ou_getset_new(vm, &ou_dict_getset, t)))
+    if (!own_storage && want_dict && !had_dict && ou_dict_get_str(vm, t->ns, vm->names[N_DU_dict]) == V_NULL &&
+        !dict_add(vm, t->ns, vm->names[N_DU_dict], ou_getset_new(vm, &ou_dict_getset, t)))
         return false;
-    if (want_weak && !had_weak && ou_dict_get_c(vm, t->dict, "__weakref__") == V_NULL &&
-        !dict_add(vm, t->dict, vm->names[N_DU_weakref], ou_getset_new(vm, &ou_weakref_getset, t)))
+    if (want_weak && !had_weak && ou_dict_get_str(vm, t->ns, vm->names[N_DU_weakref]) == V_NULL &&
+        !dict_add(vm, t->ns, vm->names[N_DU_weakref], ou_getset_new(vm, &ou_weakref_getset, t)))
         return false;
     return true;
 }
@@ -379,7 +383,7 @@ static bool wrap_implicit(VM *vm, Dict *d, Str *name, bool to_static) {
 }
 
 static bool take_name(VM *vm, Type *t) {
-    Value q = ou_dict_get_str(vm, t->dict, vm->names[N_DU_qualname]);
+    Value q = ou_dict_get_str(vm, t->ns, vm->names[N_DU_qualname]);
     if (q == V_NULL) {
         t->qualname = obj_retain(t->name);
         return true;
@@ -389,11 +393,11 @@ static bool take_name(VM *vm, Type *t) {
         return false;
     }
     t->qualname = as_str(retain(q));
-    return ou_dict_del(vm, t->dict, v_of(vm->names[N_DU_qualname])) >= 0;
+    return ou_dict_del(vm, t->ns, v_of(vm->names[N_DU_qualname])) >= 0;
 }
 
 static bool fill_namespace(VM *vm, Type *t) {
-    Dict *d = t->dict;
+    Dict *d = t->ns;
     if (!take_name(vm, t)) return false;
     if (ou_dict_get_str(vm, d, vm->names[N_DU_module]) == V_NULL) {
         Dict *g = ou_current_globals(vm);
@@ -412,20 +416,20 @@ static bool fill_namespace(VM *vm, Type *t) {
 
 /* The cell that the methods' `__class__` and super() read. */
 static bool fill_class_cell(VM *vm, Type *t, Str *name, Value v) {
-    Value cell = ou_dict_get_str(vm, t->dict, name);
+    Value cell = ou_dict_get_str(vm, t->ns, name);
     if (cell == V_NULL) return true;
     if (!is_exact(cell, T_CELL)) {
         ou_raise(vm, E_TYPE, "%Q must be a nonlocal cell, not <class '%T'>", name, cell);
         return false;
     }
     set_owned(vm, &((Cell *)v_obj(cell))->v, retain(v));
-    return ou_dict_del(vm, t->dict, v_of(name)) >= 0;
+    return ou_dict_del(vm, t->ns, v_of(name)) >= 0;
 }
 
 static bool warn_odd_keys(VM *vm, Type *t) {
     uint32_t pos = 0;
     Value key, v;
-    while (ou_dict_next(t->dict, &pos, &key, &v)) {
+    while (ou_dict_next(t->ns, &pos, &key, &v)) {
         if (ou_is_a(vm, key, T_STR)) continue;
         return ou_warn(vm, E_RUNTIME_WARNING, 1, "non-string key in the __dict__ of class %.200N", t);
     }
@@ -435,7 +439,7 @@ static bool warn_odd_keys(VM *vm, Type *t) {
 /* ---- __set_name__ and __init_subclass__ -------------------------------------------------------------- */
 
 static bool set_names(VM *vm, Type *t) {
-    Value copy = ou_dict_copy(vm, t->dict);
+    Value copy = ou_dict_copy(vm, t->ns);
     if (copy == V_NULL) return false;
     uint32_t pos = 0;
     Value key, v;
@@ -485,12 +489,12 @@ static bool take_collection_flags(VM *vm, Type *t) {
     if (ou_type_of(vm, v_of(t))->id == T_TYPE) return true;
     Str *name = ou_intern_c(vm, "__abc_tpflags__");
     if (!name) return false;
-    Value v = ou_dict_get_str(vm, t->dict, name);
+    Value v = ou_dict_get_str(vm, t->ns, name);
     bool ok = true;
     if (v != V_NULL && is_small(v)) {
         if (v_small(v) & 1 << 5) t->flags |= TF_SEQUENCE;
         if (v_small(v) & 1 << 6) t->flags |= TF_MAPPING;
-        ok = ou_dict_del(vm, t->dict, v_of(name)) >= 0;
+        ok = ou_dict_del(vm, t->ns, v_of(name)) >= 0;
     }
     obj_release(vm, name);
     return ok;
@@ -514,16 +518,16 @@ static bool set_up(VM *vm, Type *t, Tuple *bases, Dict *ns) {
     t->flags = TF_HEAP | TF_BASE | TF_GC | (base->flags & FROM_BASE);
     Value d = ou_dict_copy(vm, ns);
     if (d == V_NULL) return false;
-    t->dict = as_dict(d);
+    t->ns = as_dict(d);
     SlotList slots;
     if (!take_collection_flags(vm, t) || !collect_slots(vm, t, ns, &slots)) return false;
     bool ok = fill_namespace(vm, t) && fill_class_cell(vm, t, vm->names[N_DU_classcell], v_of(t)) &&
-              fill_class_cell(vm, t, vm->names[N_DU_classdictcell], v_of(t->dict)) &&
+              fill_class_cell(vm, t, vm->names[N_DU_classdictcell], v_of(t->ns)) &&
               lay_out(vm, t, &slots);
     xrelease(vm, slots.names);
     if (!ok) return false;
-    if (ou_dict_get_str(vm, t->dict, vm->names[N_DU_doc]) == V_NULL &&
-        !ou_dict_set_str(vm, t->dict, vm->names[N_DU_doc], V_NONE))
+    if (ou_dict_get_str(vm, t->ns, vm->names[N_DU_doc]) == V_NULL &&
+        !ou_dict_set_str(vm, t->ns, vm->names[N_DU_doc], V_NONE))
         return false;
     if (ou_type_set_mro(vm, t) < 0) return false;
     t->slots = base->slots;

@@ -252,8 +252,10 @@ static Value object_dir(VM *vm, const Value *args, int n) {
     Value cls = ok ? ou_getattr_opt(vm, args[0], vm->names[N_DU_class], &missing) : V_NULL;
     if (cls != V_NULL && ou_is_a(vm, cls, T_TYPE)) {
         Tuple *mro = ((Type *)v_obj(cls))->mro;
-        for (uint32_t i = mro ? mro->n : 0; ok && i-- > 0;)
-            ok = ou_dict_merge(vm, as_dict(names), v_of(((Type *)v_obj(mro->items[i]))->dict), true);
+        for (uint32_t i = mro ? mro->n : 0; ok && i-- > 0;) {
+            Dict *own = type_dict(vm, (Type *)v_obj(mro->items[i]));
+            ok = own && ou_dict_merge(vm, as_dict(names), v_of(own), true);
+        }
     }
     xrelease(vm, cls);
     Value list = ok ? ou_list_from(vm, names) : V_NULL;
@@ -265,8 +267,10 @@ static Value object_dir(VM *vm, const Value *args, int n) {
 static Value slot_names(VM *vm, Type *t) {
     Str *name = ou_intern_c(vm, "__slotnames__");
     if (!name) return V_NULL;
-    Value list = ou_dict_get_str(vm, t->dict, name);
+    Dict *own = type_dict(vm, t);
+    Value list = own ? ou_dict_get_str(vm, own, name) : V_NULL;
     obj_release(vm, name);
+    if (!own) return V_NULL;
     if (list != V_NULL) {
         if (list == V_NONE || ou_is_a(vm, list, T_LIST)) return list;
         return ou_raise(vm, E_TYPE, "%.200N.__slotnames__ should be a list or None, not %.200T", t, list);

@@ -478,7 +478,8 @@ static Value super_lookup(VM *vm, Type *type, Value obj, Type *start, Str *name,
     while (i < mro->n && mro->items[i] != v_of(type)) i++;
     for (i++; i < mro->n && v == V_NULL; i++) {
         Type *t = (Type *)v_obj(mro->items[i]);
-        v = t->dict ? ou_dict_get_str(vm, t->dict, name) : V_NULL;
+        Dict *d = type_dict(vm, t);
+        v = d ? ou_dict_get_str(vm, d, name) : V_NULL;
     }
     *missing = v == V_NULL;
     if (v != V_NULL) v = ou_descr_get(vm, v, obj == v_of(start) ? V_NULL : obj, v_of(start));

@@ -59,6 +59,7 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
         ou_raise(vm, E_TYPE, "cannot set '%Q' attribute of immutable type '%N'", name_in, t);
         return false;
     }
+    if (!type_dict(vm, t)) return false;
     Str *name = ou_name_interned(vm, name_in);
     if (!name) return false;
     bool ok = false;
@@ -78,14 +79,14 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
     bool matters =
         ((name->flags & STR_CACHED_NAME) && method) || is_data_descr(vm, old) || is_data_descr(vm, v);
     if (v == V_NULL) {
-        int r = ou_dict_del(vm, t->dict, v_of(name));
+        int r = ou_dict_del(vm, t->ns, v_of(name));
         if (r == 0) raise_missing(vm, self, name);
         ok = r == 1;
     } else {
         /* The old value must outlive the change of version: its destruction may look things up. */
-        Value had = ou_dict_get_str(vm, t->dict, name);
+        Value had = ou_dict_get_str(vm, t->ns, name);
         if (had != V_NULL) retain(had);
-        ok = ou_dict_set_str(vm, t->dict, name, v);
+        ok = ou_dict_set_str(vm, t->ns, name, v);
         ou_type_new_version(vm, t);
         xrelease(vm, had);
     }
@@ -106,8 +107,8 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
 /* ---- names ------------------------------------------------------------------------------------------- */
 
 Value ou_type_module_name(VM *vm, Type *t) {
-    Value v = t->dict ? ou_dict_get_str(vm, t->dict, vm->names[N_DU_module]) : V_NULL;
-    if (v != V_NULL && (t->flags & TF_HEAP)) return retain(v);
+    Value v = t->ns && (t->flags & TF_HEAP) ? ou_dict_get_str(vm, t->ns, vm->names[N_DU_module]) : V_NULL;
+    if (v != V_NULL) return retain(v);
     if (t->def) {
         const char *dot = strrchr(t->def->name, '.');
         return dot ? ou_str_new(vm, t->def->name, (size_t)(dot - t->def->name))
@@ -197,7 +198,7 @@ GET(get_module) {
     return ou_type_module_name(vm, SELF);
 }
 static bool set_in_dict(VM *vm, Value self, NameId id, Value v) {
-    if (!ou_dict_set_str(vm, SELF->dict, vm->names[id], v)) return false;
+    if (!type_dict(vm, SELF) || !ou_dict_set_str(vm, SELF->ns, vm->names[id], v)) return false;
     ou_type_new_version(vm, SELF);
     return true;
 }
@@ -205,7 +206,8 @@ SET(set_module) {
     return may_set(vm, self, v, "__module__") && set_in_dict(vm, self, N_DU_module, v);
 }
 GET(get_doc) {
-    Value v = ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_doc]);
+    if (!type_dict(vm, SELF)) return V_NULL;
+    Value v = ou_dict_get_str(vm, SELF->ns, vm->names[N_DU_doc]);
     if (v == V_NULL) return V_NONE;
     return ou_descr_get(vm, v, V_NULL, self);
 }
@@ -233,16 +235,18 @@ GET(get_mro) {
     return SELF->mro ? retain(v_of(SELF->mro)) : V_NONE;
 }
 GET(get_dict) {
-    return ou_mappingproxy_new(vm, v_of(SELF->dict));
+    Dict *own = type_dict(vm, SELF);
+    return own ? ou_mappingproxy_new(vm, v_of(own)) : V_NULL;
 }
 GET(get_abstract) {
-    Value v = SELF->id == T_TYPE ? V_NULL : ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_abstractmethods]);
+    bool lazy = SELF->flags & TF_LAZY; /* which has none */
+    Value v = lazy || SELF->id == T_TYPE ? V_NULL : ou_dict_get_str(vm, SELF->ns, vm->names[N_DU_abstractmethods]);
     return v == V_NULL ? ou_raise(vm, E_ATTRIBUTE, "__abstractmethods__") : retain(v);
 }
 SET(set_abstract) {
     Str *name = vm->names[N_DU_abstractmethods];
     if (v == V_NULL) {
-        int r = ou_dict_del(vm, SELF->dict, v_of(name));
+        int r = type_dict(vm, SELF) ? ou_dict_del(vm, SELF->ns, v_of(name)) : -1;
         if (r == 0) ou_raise(vm, E_ATTRIBUTE, "%Q", name);
         if (r == 1) SELF->flags &= ~(uint32_t)TF_ABSTRACT;
         return r == 1;
@@ -255,7 +259,7 @@ SET(set_abstract) {
 }
 GET(get_annotations) {
     if (!(SELF->flags & TF_HEAP)) return raise_missing(vm, self, vm->names[N_DU_annotations]);
-    Value v = ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_annotations]);
+    Value v = ou_dict_get_str(vm, SELF->ns, vm->names[N_DU_annotations]);
     if (v != V_NULL) return ou_descr_get(vm, v, V_NULL, self);
     Value d = ou_dict_new(vm);
     if (d != V_NULL && !set_in_dict(vm, self, N_DU_annotations, d)) {
@@ -267,13 +271,13 @@ GET(get_annotations) {
 SET(set_annotations) {
     if (SELF->flags & TF_IMMUTABLE) return may_set(vm, self, v, "__annotations__");
     if (v != V_NULL) return set_in_dict(vm, self, N_DU_annotations, v);
-    int r = ou_dict_del(vm, SELF->dict, v_of(vm->names[N_DU_annotations]));
+    int r = ou_dict_del(vm, SELF->ns, v_of(vm->names[N_DU_annotations]));
     if (r == 0) raise_missing(vm, self, vm->names[N_DU_annotations]);
     return r == 1;
 }
 GET(get_type_params) {
     bool own = SELF->flags & TF_HEAP; /* `type` itself has this attribute's descriptor in its dict */
-    Value v = own ? ou_dict_get_str(vm, SELF->dict, vm->names[N_DU_type_params]) : V_NULL;
+    Value v = own ? ou_dict_get_str(vm, SELF->ns, vm->names[N_DU_type_params]) : V_NULL;
     return v == V_NULL ? ou_tuple_new(vm, 0) : retain(v);
 }
 SET(set_type_params) {
@@ -477,8 +481,8 @@ static Value type_dir(VM *vm, const Value *args, int n) {
     Type *t = (Type *)v_obj(args[0]);
     Value d = ou_dict_new(vm);
     for (uint32_t i = t->mro ? t->mro->n : 0; d != V_NULL && i-- > 0;) {
-        Type *m = (Type *)v_obj(t->mro->items[i]);
-        if (m->dict && !ou_dict_merge(vm, as_dict(d), v_of(m->dict), true)) {
+        Dict *own = type_dict(vm, (Type *)v_obj(t->mro->items[i]));
+        if (!own || !ou_dict_merge(vm, as_dict(d), v_of(own), true)) {
             release(vm, d);
             return V_NULL;
         }
