@@ -1,9 +1,9 @@
 /* The smallest host: runs a script that calls a function of the host, then a coroutine on the VM's loop.
- * cc hello.c -louro */
+ * Installed: cc hello.c $(pkg-config --cflags --libs ouro) */
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/api/ouro.h"
+#include "ouro.h"
 
 static ouro_rc add(ouro_vm *vm, const ouro_args *a, ouro_val *ret)
 {
