@@ -21,7 +21,7 @@ RULES = {
     STDLIB: ({BASE, OBJECTS, LOOP}, DOOR | {"vm/coro.h"}),
     API: ({BASE, GRAMMAR, OBJECTS, VM, LOOP, STDLIB}, set()),
     "runtime/cli": (set(), PUBLIC),
-    "examples": (set(), PUBLIC),
+    "examples": (set(), {"ouro.h"}), # as where the library is installed
     "tests/embed": (set(), PUBLIC | {"tests/unit/check.h"}),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
