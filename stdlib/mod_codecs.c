@@ -1,6 +1,6 @@
 /* The module _codecs: what the module codecs builds on.
  * Entry points: ou_mod__codecs. The one thing to know: registered error handlers and search functions live in sys.__dict__,
- * where codecs.c looks them up. */
+ * where codecs.c and codecs_errors.c look them up. */
 #include "runtime/objects/bytes.h"
 #include "runtime/objects/codecs.h"
 #include "stdlib/stdlib.h"
