@@ -1,4 +1,4 @@
-/* From Python's regular expression syntax to PCRE2's. May be included by mod_re.c and re_pattern.c.
+/* From Python's regular expression syntax to PCRE2's. May be included by mod_re*.c and re_pattern*.c.
  * The translation checks everything that Python checks, so that what PCRE2 gets never is an error of the script's. */
 #ifndef OU_RE_PATTERN_H
 #define OU_RE_PATTERN_H
