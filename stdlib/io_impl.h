@@ -56,9 +56,21 @@ Value ou_io_textfile_new(VM *vm, Type *type, Value bytes, Value encoding, Value 
                          bool write_through);
 bool ou_io_newline(VM *vm, Value v, uint8_t *out);
 bool ou_io_text_check(VM *vm, TextFile *f);   /* ready, not detached, not closed */
-bool ou_io_text_pending(VM *vm, TextFile *f); /* what was encoded goes to the write() of an object of the script */
 enum { SEEN_LF = 1, SEEN_CR = 2, SEEN_CRLF = 4 }; /* newlines_seen */
-Value ou_io_text_tell(VM *vm, const Value *args, int n); /* mod_io_seek.c */
+static inline TextFile *as_textfile(Value v) { return (TextFile *)v_obj(v); }
+
+/* mod_io_text_write.c; ou_io_textm_x is the native behind TextIOWrapper.x */
+bool ou_io_text_call(VM *vm, TextFile *f, const char *method); /* of what is below */
+bool ou_io_text_pending(VM *vm, TextFile *f); /* what was encoded goes to the write() of an object of the script */
+Value ou_io_textm_write(VM *vm, const Value *args, int n);
+
+/* mod_io_text_read.c */
+Value ou_io_textm_read(VM *vm, const Value *args, int n);
+Value ou_io_textm_readline(VM *vm, const Value *args, int n);
+Value ou_io_text_next(VM *vm, Value self); /* the slot */
+
+/* mod_io_seek.c */
+Value ou_io_text_tell(VM *vm, const Value *args, int n);
 Value ou_io_text_seek(VM *vm, const Value *args, int n);
 Value ou_io_text_truncate(VM *vm, const Value *args, int n);
 

@@ -6,8 +6,6 @@
 #include "stdlib/io_impl.h"
 #include "vm/call.h"
 
-static TextFile *self_of(Value v) { return (TextFile *)v_obj(v); }
-
 static bool flush_below(VM *vm, TextFile *f)
 {
     Value r = ou_call_method(vm, f->bytes, name_of(vm, N_flush), NULL, 0, NULL);
@@ -39,7 +37,7 @@ static bool unread_bytes(VM *vm, TextFile *f, int64_t *out)
 Value ou_io_text_tell(VM *vm, const Value *args, int n)
 {
     (void)n;
-    TextFile *f = self_of(args[0]);
+    TextFile *f = as_textfile(args[0]);
     int64_t pos, unread;
     if (!ou_io_text_check(vm, f))
         return V_NULL;
@@ -64,7 +62,7 @@ Value ou_io_text_tell(VM *vm, const Value *args, int n)
 
 Value ou_io_text_seek(VM *vm, const Value *args, int n)
 {
-    TextFile *f = self_of(args[0]);
+    TextFile *f = as_textfile(args[0]);
     int64_t offset, whence = 0, pos = 0;
     if (!ou_io_text_check(vm, f) || !ou_index_i64(vm, args[1], &offset) || (n > 2 && !ou_index_i64(vm, args[2], &whence)))
         return V_NULL;
@@ -103,7 +101,7 @@ Value ou_io_text_seek(VM *vm, const Value *args, int n)
 
 Value ou_io_text_truncate(VM *vm, const Value *args, int n)
 {
-    TextFile *f = self_of(args[0]);
+    TextFile *f = as_textfile(args[0]);
     if (!ou_io_text_check(vm, f) || !ou_io_text_flush(vm, f))
         return V_NULL;
     Value pos = n > 1 && args[1] != V_NONE ? retain(args[1]) : ou_io_text_tell(vm, args, 1);
