@@ -28,6 +28,21 @@ bool ou_bytearray_splice(VM *vm, ByteArray *b, size_t at, size_t old, const void
 Value ou_bytes_from_source(VM *vm, const char *kind, const Value *args, int n, Tuple *kwnames);
 Value ou_bytes_from_iterable(VM *vm, Value o, const char *range_msg);
 
+/* bytes_search.c: an argument of search methods, to be released with ou_buffer_release(vm, &s->b). */
+typedef struct ByteSub {
+    Buffer b;
+    uint8_t one;
+    const char *p;
+    size_t n;
+} ByteSub;
+bool ou_by_sub_get(VM *vm, Value v, ByteSub *s);   /* bytes-like or one byte */
+bool ou_by_plain_get(VM *vm, Value v, ByteSub *s); /* bytes-like */
+
+static inline bool in_ascii(uint8_t c, char lo, char hi) { return c >= (uint8_t)lo && c <= (uint8_t)hi; }
+static inline bool byte_is_digit(uint8_t c) { return in_ascii(c, '0', '9'); }
+static inline bool byte_is_space(uint8_t c) { return c == ' ' || (c >= 9 && c <= 13); }
+
+/* The methods: bytes_search.c has find to rpartition and the prefixes, bytes_case.c lower to isascii, bytes_methods.c the rest. */
 StrMethod ou_bym_find, ou_bym_rfind, ou_bym_index, ou_bym_rindex, ou_bym_count, ou_bym_startswith, ou_bym_endswith, ou_bym_split,
     ou_bym_rsplit, ou_bym_splitlines, ou_bym_strip, ou_bym_lstrip, ou_bym_rstrip, ou_bym_partition, ou_bym_rpartition,
     ou_bym_join, ou_bym_replace, ou_bym_translate, ou_bym_maketrans, ou_bym_removeprefix, ou_bym_removesuffix, ou_bym_center,
@@ -35,7 +50,7 @@ StrMethod ou_bym_find, ou_bym_rfind, ou_bym_index, ou_bym_rindex, ou_bym_count, 
     ou_bym_capitalize, ou_bym_title, ou_bym_isalpha, ou_bym_isdigit, ou_bym_isalnum, ou_bym_isspace, ou_bym_islower,
     ou_bym_isupper, ou_bym_istitle, ou_bym_isascii, ou_bym_decode, ou_bym_hex, ou_bym_fromhex;
 
-/* Slots that both share. */
+/* Slots that both share (bytes_methods.c). */
 Value ou_by_compare(VM *vm, Value a, Value b, CmpOp op);
 int ou_by_contains(VM *vm, Value self, Value x);
 Value ou_by_add(VM *vm, Value a, Value b);

@@ -1,5 +1,5 @@
 /* The type bytearray: a growing block with room in front after deletes there.
- * Entry points: ou_type_bytearray, ou_bytearray_resize, ou_bytearray_splice. Methods shared with bytes are in bytes_methods.c.
+ * Entry points: ou_type_bytearray, ou_bytearray_resize, ou_bytearray_splice. Methods shared with bytes are in bytes_*.c.
  * The one thing to know: while a buffer is exported the size must not change; what is assigned is copied first, since the
  * source may be the array itself. */
 #include "runtime/objects/bytesimpl.h"

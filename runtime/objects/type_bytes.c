@@ -1,4 +1,4 @@
-/* The type bytes: construction, slots, iteration. Methods shared with bytearray are in bytes_methods.c.
+/* The type bytes: construction, slots, iteration. Methods shared with bytearray are in bytes_*.c.
  * Entry points: ou_type_bytes, ou_type_bytes_iter, ou_type_bytearray_iter. The one thing to know: an exact bytes is one block of
  * struct, data and NUL, made by ou_bytes_new without ou_new. */
 #include "runtime/objects/bytesimpl.h"
