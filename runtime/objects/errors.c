@@ -1,5 +1,5 @@
 /* Raising, matching and restoring exceptions: the C side of errors.h. The types, their constructors and attributes are in
- * errors_types.c, groups and except* in errors_group.c, tracebacks in traceback.c.
+ * errors_types.c, errors_base.c and errors_fields.c, groups and except* in errors_group.c, tracebacks in traceback.c.
  * The one thing to know: vm->exc owns the pending exception, and whoever raises sets its __context__ from vm->handled. */
 #include "runtime/objects/errors.h"
 

@@ -1,4 +1,4 @@
-/* What errors.c, errors_types.c, errors_group.c, traceback.c and traceback_print.c share and nobody else needs.
+/* What errors*.c, traceback.c and traceback_print.c share and nobody else needs.
  * May be included by these files and by ops.c. */
 #ifndef OU_ERRORS_IMPL_H
 #define OU_ERRORS_IMPL_H
