@@ -103,18 +103,17 @@ static bool again(VM *vm, ByteFile *f)
     return false;
 }
 
-ssize_t ou_io_raw_read(VM *vm, ByteFile *f, void *p, size_t n)
+/* read() into p or write() from it, by the descriptor. */
+static ssize_t transfer(VM *vm, ByteFile *f, bool reads, void *p, size_t n)
 {
-    if (f->foreign)
-        return foreign_read(vm, f, p, n);
     for (;;) {
         int fd = ou_io_fd(f);
         ou_blocking_begin(vm);
-        ssize_t got = read(fd, p, n);
+        ssize_t done = reads ? read(fd, p, n) : write(fd, p, n);
         int err = errno;
         ou_blocking_end(vm);
-        if (got >= 0)
-            return got;
+        if (done >= 0)
+            return done;
         if (err == EINTR) {
             if (!again(vm, f))
                 return -1;
@@ -127,28 +126,14 @@ ssize_t ou_io_raw_read(VM *vm, ByteFile *f, void *p, size_t n)
     }
 }
 
+ssize_t ou_io_raw_read(VM *vm, ByteFile *f, void *p, size_t n)
+{
+    return f->foreign ? foreign_read(vm, f, p, n) : transfer(vm, f, true, p, n);
+}
+
 ssize_t ou_io_raw_write(VM *vm, ByteFile *f, const void *p, size_t n)
 {
-    if (f->foreign)
-        return foreign_write(vm, f, p, n);
-    for (;;) {
-        int fd = ou_io_fd(f);
-        ou_blocking_begin(vm);
-        ssize_t put = write(fd, p, n);
-        int err = errno;
-        ou_blocking_end(vm);
-        if (put >= 0)
-            return put;
-        if (err == EINTR) {
-            if (!again(vm, f))
-                return -1;
-            continue;
-        }
-        if (err == EAGAIN)
-            return -2;
-        ou_raise_errno(vm, err, V_NULL);
-        return -1;
-    }
+    return f->foreign ? foreign_write(vm, f, p, n) : transfer(vm, f, false, (void *)(uintptr_t)p, n);
 }
 
 int64_t ou_io_raw_seek(VM *vm, ByteFile *f, int64_t offset, int whence)
