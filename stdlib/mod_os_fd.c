@@ -22,12 +22,7 @@ static Value os_open(VM *vm, const Value *args, int n)
         (args[2] != V_NULL && !ou_os_int(vm, args[2], &mode)) ||
         (args[3] != V_NULL && args[3] != V_NONE && !ou_os_int(vm, args[3], &dir)) || !ou_fspath_get(vm, args[0], "open", &p))
         return V_NULL;
-    do {
-        ou_blocking_begin(vm);
-        fd = openat(dir, p.p, flags | O_CLOEXEC, mode);
-        err = errno;
-        ou_blocking_end(vm);
-    } while (fd < 0 && err == EINTR && ou_safepoint(vm));
+    OS_BLOCKING(fd, err, openat(dir, p.p, flags | O_CLOEXEC, mode));
     ou_fspath_done(vm, &p);
     if (fd < 0)
         return vm->exc != V_NULL ? V_NULL : ou_raise_errno(vm, err, args[0]);
@@ -54,12 +49,18 @@ static Value os_closerange(VM *vm, const Value *args, int n)
     return V_NONE;
 }
 
-static Value os_read(VM *vm, const Value *args, int n)
+Value ou_os_outcome(VM *vm, int64_t r, int err)
 {
-    (void)n;
+    if (r >= 0)
+        return ou_int(vm, r);
+    return vm->exc != V_NULL ? V_NULL : ou_raise_errno(vm, err, V_NULL);
+}
+
+Value ou_os_read(VM *vm, Value fd_arg, Value size_arg, Value at_arg)
+{
     int fd, err = 0;
-    int64_t size;
-    if (!ou_os_int(vm, args[0], &fd) || !ou_index_i64(vm, args[1], &size))
+    int64_t size, at = 0;
+    if (!ou_os_int(vm, fd_arg, &fd) || !ou_index_i64(vm, size_arg, &size) || (at_arg != V_NULL && !ou_index_i64(vm, at_arg, &at)))
         return V_NULL;
     if (size < 0)
         return ou_raise_errno(vm, EINVAL, V_NULL);
@@ -69,16 +70,13 @@ static Value os_read(VM *vm, const Value *args, int n)
     if (!p)
         return ou_raise_memory(vm);
     ssize_t got;
-    do {
-        ou_blocking_begin(vm);
-        got = read(fd, p, (size_t)size);
-        err = errno;
-        ou_blocking_end(vm);
-    } while (got < 0 && err == EINTR && ou_safepoint(vm));
-    Value r = got >= 0 ? ou_bytes_new(vm, p, (size_t)got) : vm->exc != V_NULL ? V_NULL : ou_raise_errno(vm, err, V_NULL);
+    OS_BLOCKING(got, err, at_arg != V_NULL ? pread(fd, p, (size_t)size, at) : read(fd, p, (size_t)size));
+    Value r = got >= 0 ? ou_bytes_new(vm, p, (size_t)got) : ou_os_outcome(vm, got, err);
     ou_free(&vm->heap, p, (size_t)size + 1);
     return r;
 }
+
+static Value os_read(VM *vm, const Value *args, int n) { return (void)n, ou_os_read(vm, args[0], args[1], V_NULL); }
 
 static Value os_write(VM *vm, const Value *args, int n)
 {
@@ -88,14 +86,9 @@ static Value os_write(VM *vm, const Value *args, int n)
     if (!ou_os_int(vm, args[0], &fd) || !ou_buffer_get(vm, args[1], &b, false))
         return V_NULL;
     ssize_t put;
-    do {
-        ou_blocking_begin(vm);
-        put = write(fd, b.p, (size_t)b.n);
-        err = errno;
-        ou_blocking_end(vm);
-    } while (put < 0 && err == EINTR && ou_safepoint(vm));
+    OS_BLOCKING(put, err, write(fd, b.p, (size_t)b.n));
     ou_buffer_release(vm, &b);
-    return put >= 0 ? ou_int(vm, put) : vm->exc != V_NULL ? V_NULL : ou_raise_errno(vm, err, V_NULL);
+    return ou_os_outcome(vm, put, err);
 }
 
 static Value pipe_with(VM *vm, int flags)

@@ -20,42 +20,7 @@
 static Value done(VM *vm, int64_t r) { return r < 0 ? ou_raise_errno(vm, errno, V_NULL) : V_NONE; }
 static Value number(VM *vm, int64_t r) { return r < 0 ? ou_raise_errno(vm, errno, V_NULL) : ou_int(vm, r); }
 
-/* Evaluates `call` without the VM's lock until it is not interrupted; r and err say how it went. */
-#define BLOCKING(r, err, call)                                                                                        \
-    do {                                                                                                              \
-        ou_blocking_begin(vm);                                                                                        \
-        (r) = (call);                                                                                                 \
-        (err) = errno;                                                                                                \
-        ou_blocking_end(vm);                                                                                          \
-    } while ((r) < 0 && (err) == EINTR && ou_safepoint(vm))
-
-static Value outcome(VM *vm, int64_t r, int err)
-{
-    if (r >= 0)
-        return ou_int(vm, r);
-    return vm->exc != V_NULL ? V_NULL : ou_raise_errno(vm, err, V_NULL);
-}
-
-static Value os_pread(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    int fd, err = 0;
-    int64_t size, at;
-    if (!ou_os_int(vm, args[0], &fd) || !ou_index_i64(vm, args[1], &size) || !ou_index_i64(vm, args[2], &at))
-        return V_NULL;
-    if (size < 0)
-        return ou_raise_errno(vm, EINVAL, V_NULL);
-    if (size > 0x7ffff000)
-        size = 0x7ffff000;
-    void *p = ou_alloc(&vm->heap, (size_t)size + 1);
-    if (!p)
-        return ou_raise_memory(vm);
-    ssize_t got;
-    BLOCKING(got, err, pread(fd, p, (size_t)size, at));
-    Value r = got >= 0 ? ou_bytes_new(vm, p, (size_t)got) : outcome(vm, got, err);
-    ou_free(&vm->heap, p, (size_t)size + 1);
-    return r;
-}
+static Value os_pread(VM *vm, const Value *args, int n) { return (void)n, ou_os_read(vm, args[0], args[1], args[2]); }
 
 static Value os_pwrite(VM *vm, const Value *args, int n)
 {
@@ -66,9 +31,9 @@ static Value os_pwrite(VM *vm, const Value *args, int n)
     if (!ou_os_int(vm, args[0], &fd) || !ou_index_i64(vm, args[2], &at) || !ou_buffer_get(vm, args[1], &b, false))
         return V_NULL;
     ssize_t put;
-    BLOCKING(put, err, pwrite(fd, b.p, (size_t)b.n, at));
+    OS_BLOCKING(put, err, pwrite(fd, b.p, (size_t)b.n, at));
     ou_buffer_release(vm, &b);
-    return outcome(vm, put, err);
+    return ou_os_outcome(vm, put, err);
 }
 
 enum { VEC_MAX = 1024 };
@@ -98,15 +63,15 @@ static Value vectored(VM *vm, Value fd_arg, Value seq, bool reads, int64_t at, i
         held++;
     }
     if (vm->exc == V_NULL && at < 0)
-        BLOCKING(r, err, reads ? readv(fd, vec, (int)count) : writev(fd, vec, (int)count));
+        OS_BLOCKING(r, err, reads ? readv(fd, vec, (int)count) : writev(fd, vec, (int)count));
     else if (vm->exc == V_NULL)
-        BLOCKING(r, err, reads ? preadv2(fd, vec, (int)count, at, flags) : pwritev2(fd, vec, (int)count, at, flags));
+        OS_BLOCKING(r, err, reads ? preadv2(fd, vec, (int)count, at, flags) : pwritev2(fd, vec, (int)count, at, flags));
     while (held)
         ou_buffer_release(vm, &bufs[--held]);
     ou_free(&vm->heap, bufs, (count + 1) * sizeof *bufs);
     ou_free(&vm->heap, vec, (count + 1) * sizeof *vec);
     xrelease(vm, own);
-    return outcome(vm, r, err);
+    return ou_os_outcome(vm, r, err);
 }
 static Value os_readv(VM *vm, const Value *args, int n) { return (void)n, vectored(vm, args[0], args[1], true, -1, 0); }
 static Value os_writev(VM *vm, const Value *args, int n) { return (void)n, vectored(vm, args[0], args[1], false, -1, 0); }
@@ -128,8 +93,8 @@ static Value os_lockf(VM *vm, const Value *args, int n)
     int64_t size;
     if (!ou_os_int(vm, args[0], &fd) || !ou_os_int(vm, args[1], &command) || !ou_index_i64(vm, args[2], &size))
         return V_NULL;
-    BLOCKING(r, err, lockf(fd, command, size));
-    return r < 0 ? outcome(vm, r, err) : V_NONE;
+    OS_BLOCKING(r, err, lockf(fd, command, size));
+    return r < 0 ? ou_os_outcome(vm, r, err) : V_NONE;
 }
 
 static Value os_posix_fallocate(VM *vm, const Value *args, int n)
@@ -170,8 +135,8 @@ static Value os_copy_file_range(VM *vm, const Value *args, int n)
         return ou_raise(vm, E_VALUE, "negative value for 'count' not allowed");
     loff_t a = from, b = to;
     ssize_t r;
-    BLOCKING(r, err, copy_file_range(in, has_from ? &a : NULL, out, has_to ? &b : NULL, (size_t)count, 0));
-    return outcome(vm, r, err);
+    OS_BLOCKING(r, err, copy_file_range(in, has_from ? &a : NULL, out, has_to ? &b : NULL, (size_t)count, 0));
+    return ou_os_outcome(vm, r, err);
 }
 
 static Value os_sync(VM *vm, const Value *args, int n)
@@ -247,8 +212,8 @@ static Value os_eventfd_read(VM *vm, const Value *args, int n)
     eventfd_t value;
     if (!ou_os_int(vm, args[0], &fd))
         return V_NULL;
-    BLOCKING(r, err, eventfd_read(fd, &value));
-    return r < 0 ? outcome(vm, r, err) : ou_int_u64(vm, value);
+    OS_BLOCKING(r, err, eventfd_read(fd, &value));
+    return r < 0 ? ou_os_outcome(vm, r, err) : ou_int_u64(vm, value);
 }
 static Value os_eventfd_write(VM *vm, const Value *args, int n)
 {
@@ -257,8 +222,8 @@ static Value os_eventfd_write(VM *vm, const Value *args, int n)
     int64_t value;
     if (!ou_os_int(vm, args[0], &fd) || !ou_index_i64(vm, args[1], &value))
         return V_NULL;
-    BLOCKING(r, err, eventfd_write(fd, (eventfd_t)value));
-    return r < 0 ? outcome(vm, r, err) : V_NONE;
+    OS_BLOCKING(r, err, eventfd_write(fd, (eventfd_t)value));
+    return r < 0 ? ou_os_outcome(vm, r, err) : V_NONE;
 }
 static Value os_memfd_create(VM *vm, const Value *args, int n)
 {

@@ -2,6 +2,8 @@
 #ifndef OU_STDLIB_OS_IMPL_H
 #define OU_STDLIB_OS_IMPL_H
 
+#include <errno.h>
+
 #include "stdlib/fspath.h"
 
 extern const NativeDef ou_os_files[];   /* mod_os.c: folders, paths, stat */
@@ -22,5 +24,17 @@ OsState *ou_os_state(VM *vm);
 bool ou_os_fd(VM *vm, Value v, int *out); /* an int, or an object with fileno() */
 Value ou_os_stat_path(VM *vm, int dir, const char *path, bool follow, Value shown);
 bool ou_os_int(VM *vm, Value v, int *out);
+
+/* Evaluates `call` without the VM's lock until it is not interrupted; r and err say how it went. */
+#define OS_BLOCKING(r, err, call)                                                                                     \
+    do {                                                                                                              \
+        ou_blocking_begin(vm);                                                                                        \
+        (r) = (call);                                                                                                 \
+        (err) = errno;                                                                                                \
+        ou_blocking_end(vm);                                                                                          \
+    } while ((r) < 0 && (err) == EINTR && ou_safepoint(vm))
+/* mod_os_fd.c */
+Value ou_os_outcome(VM *vm, int64_t r, int err); /* what such a call returns: r, or the error is raised */
+Value ou_os_read(VM *vm, Value fd, Value size, Value at); /* os.read, os.pread; at V_NULL: where the descriptor stands */
 
 #endif
