@@ -7,9 +7,8 @@
 #include "vm/call.h"
 
 typedef struct OrderedIter {
-    Obj h;
-    Value dict; /* V_NULL once exhausted */
-    uint32_t version, pos, left;
+    DictIter it;
+    uint32_t version; /* of the dict when the iterator was made */
     uint8_t what; /* bits of Yields */
     bool backwards;
 } OrderedIter;
@@ -40,50 +39,43 @@ static bool mutated(VM *vm) { return ou_raise(vm, E_RUNTIME, "OrderedDict mutate
 
 static Value iter_new(VM *vm, Value dict, enum Yields what, bool backwards)
 {
-    OrderedIter *it = ou_new(vm, state_of(vm)->iter, 0);
-    if (!it) return V_NULL;
+    OrderedIter *o = ou_new(vm, state_of(vm)->iter, 0);
+    if (!o) return V_NULL;
     Dict *d = as_dict(dict);
-    it->dict = retain(dict);
-    it->version = ou_dict_version(vm, d);
-    it->pos = backwards ? d->nentries : d->first;
-    it->left = d->n;
-    it->what = (uint8_t)what;
-    it->backwards = backwards;
-    return v_of(it);
+    o->it.dict = retain(dict);
+    o->version = ou_dict_version(vm, d);
+    o->it.pos = backwards ? d->nentries : d->first;
+    o->it.left = d->n;
+    o->what = (uint8_t)what;
+    o->backwards = backwards;
+    return v_of(o);
 }
 
 static Value iter_next(VM *vm, Value self)
 {
-    OrderedIter *it = (OrderedIter *)v_obj(self);
-    if (it->dict == V_NULL) return V_NULL;
-    Dict *d = as_dict(it->dict);
-    if (it->left == 0 || ou_dict_version(vm, d) != it->version) {
-        if (it->left) mutated(vm);
-        set_owned(vm, &it->dict, V_NULL);
+    OrderedIter *o = (OrderedIter *)v_obj(self);
+    if (o->it.dict == V_NULL) return V_NULL;
+    Dict *d = as_dict(o->it.dict);
+    if (o->it.left == 0 || ou_dict_version(vm, d) != o->version) {
+        if (o->it.left) mutated(vm);
+        set_owned(vm, &o->it.dict, V_NULL);
         return V_NULL;
     }
-    it->left--;
+    o->it.left--;
     DictEntry *e;
     do {
-        e = &d->entries[it->backwards ? --it->pos : it->pos++];
+        e = &d->entries[o->backwards ? --o->it.pos : o->it.pos++];
     } while (e->key == V_NULL);
-    if (it->what != YIELD_ITEM) return retain(it->what == YIELD_KEY ? e->key : e->value);
+    if (o->what != YIELD_ITEM) return retain(o->what == YIELD_KEY ? e->key : e->value);
     Value kv[2] = {e->key, e->value};
     return ou_tuple_of(vm, kv, 2);
 }
-
-static void iter_dealloc(VM *vm, Obj *o)
-{
-    xrelease(vm, ((OrderedIter *)o)->dict);
-    ou_finish_dealloc(vm, o, 0);
-}
-static void iter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(vm, ((OrderedIter *)o)->dict, visit, arg); }
 
 static const TypeDef iter_def = {
     .name = "odict_iterator",
     .size = sizeof(OrderedIter),
     .flags = TF_GC | TF_NO_NEW,
-    .slots = {.dealloc = iter_dealloc, .traverse = iter_traverse, .iter = ou_iter_self, .next = iter_next}};
+    .slots = {.dealloc = ou_dict_iter_dealloc, .traverse = ou_dict_iter_traverse, .iter = ou_iter_self, .next = iter_next}};
 
 static Value viewed(Value view) { return ((DictView *)v_obj(view))->dict; }
 
@@ -103,14 +95,6 @@ static Value viewed(Value view) { return ((DictView *)v_obj(view))->dict; }
 VIEW(keys, YIELD_KEY);
 VIEW(values, YIELD_VALUE);
 VIEW(items, YIELD_ITEM);
-
-static Value view_new(VM *vm, Type *t, Value dict)
-{
-    DictView *v = ou_new(vm, t, 0);
-    if (!v) return V_NULL;
-    v->dict = retain(dict);
-    return v_of(v);
-}
 
 /* ---- filling ------------------------------------------------------------------------------------------------------------ */
 
@@ -353,17 +337,17 @@ static Value odict_fromkeys(VM *vm, const Value *args, int n)
 static Value odict_keys(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return view_new(vm, state_of(vm)->keys, args[0]);
+    return ou_dict_view_new(vm, state_of(vm)->keys, args[0]);
 }
 static Value odict_values(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return view_new(vm, state_of(vm)->values, args[0]);
+    return ou_dict_view_new(vm, state_of(vm)->values, args[0]);
 }
 static Value odict_items(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return view_new(vm, state_of(vm)->items, args[0]);
+    return ou_dict_view_new(vm, state_of(vm)->items, args[0]);
 }
 static Value odict_reversed(VM *vm, const Value *args, int n)
 {

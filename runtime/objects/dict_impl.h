@@ -18,7 +18,9 @@ typedef struct DictView {
 } DictView;
 
 Value ou_dict_iter_new(VM *vm, TypeId id, Dict *d);
-Value ou_dict_view_new(VM *vm, TypeId id, Value dict);
+void ou_dict_iter_dealloc(VM *vm, Obj *o); /* also for other iterators that begin with a DictIter */
+void ou_dict_iter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg);
+Value ou_dict_view_new(VM *vm, Type *t, Value dict);
 bool ou_dict_popitem(VM *vm, Dict *d, bool last, Value *key, Value *value); /* owned; false: empty, nothing raised */
 Value ou_mappingproxy_new(VM *vm, Value mapping);                            /* mappingproxy.c */
 bool ou_dict_move_to_end(VM *vm, Dict *d, Value key, bool last);           /* KeyError if absent */

@@ -117,13 +117,13 @@ static Value iter_reduce(VM *vm, const Value *args, int n)
     return ou_iter_rest(vm, v_of(copy));
 }
 
-static void iter_dealloc(VM *vm, Obj *o)
+void ou_dict_iter_dealloc(VM *vm, Obj *o)
 {
     xrelease(vm, ((DictIter *)o)->dict);
     ou_finish_dealloc(vm, o, 0);
 }
 
-static void iter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(vm, ((DictIter *)o)->dict, visit, arg); }
+void ou_dict_iter_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(vm, ((DictIter *)o)->dict, visit, arg); }
 
 static const NativeDef iter_methods[] = {
     {"__length_hint__()", iter_hint, "Private method returning an estimate of len(list(it)).", 0},
@@ -134,8 +134,8 @@ static const NativeDef iter_methods[] = {
     const TypeDef ou_type_##cname = {.name = text,                                                                     \
                                      .size = sizeof(DictIter),                                                         \
                                      .flags = TF_GC | TF_NO_NEW,                                                       \
-                                     .slots = {.dealloc = iter_dealloc,                                                \
-                                               .traverse = iter_traverse,                                              \
+                                     .slots = {.dealloc = ou_dict_iter_dealloc,                                        \
+                                               .traverse = ou_dict_iter_traverse,                                      \
                                                .iter = ou_iter_self,                                                   \
                                                .next = fn},                                                            \
                                      .methods = iter_methods}
@@ -148,9 +148,9 @@ DICT_ITER(dict_revitemiter, "dict_reverseitemiterator", revitem_next);
 
 /* ---- views ------------------------------------------------------------------------------------------------------------- */
 
-Value ou_dict_view_new(VM *vm, TypeId id, Value dict)
+Value ou_dict_view_new(VM *vm, Type *t, Value dict)
 {
-    DictView *v = ou_new(vm, vm->types[id], 0);
+    DictView *v = ou_new(vm, t, 0);
     if (!v) return V_NULL;
     v->dict = retain(dict);
     return v_of(v);

@@ -766,17 +766,17 @@ static Value dict_copy(VM *vm, const Value *args, int n)
 static Value dict_keys(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return ou_dict_view_new(vm, T_DICT_KEYS, args[0]);
+    return ou_dict_view_new(vm, vm->types[T_DICT_KEYS], args[0]);
 }
 static Value dict_values(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return ou_dict_view_new(vm, T_DICT_VALUES, args[0]);
+    return ou_dict_view_new(vm, vm->types[T_DICT_VALUES], args[0]);
 }
 static Value dict_items(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return ou_dict_view_new(vm, T_DICT_ITEMS, args[0]);
+    return ou_dict_view_new(vm, vm->types[T_DICT_ITEMS], args[0]);
 }
 static Value dict_reversed(VM *vm, const Value *args, int n)
 {
