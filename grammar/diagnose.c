@@ -379,7 +379,7 @@ void ou_diagnose(Parser *p) {
     ParseError plain = *p->err;
     bool bad_token = p->bad_token;
     if (plain.kind != PARSE_SYNTAX || p->final) return;
-    Diag d = {.p = p};
+    Diag d = {.p = p, .c_floor = ou_cstack_floor()};
     Context *c = ou_alloc0(p->arena->heap, sizeof *c);
     uint32_t cap = 0;
     if (c && read_line(&d, c, &cap))

@@ -7,6 +7,7 @@
 #define OU_DIAGNOSE_H
 
 #include "grammar/build.h"
+#include "runtime/base/cstack.h"
 
 typedef struct Diag {
     Parser *p;
@@ -14,6 +15,7 @@ typedef struct Diag {
     uint32_t n, i;
     uint32_t far;   /* the furthest token looked at */
     int depth;      /* of recursion */
+    uintptr_t c_floor; /* where it must end (cstack.h) */
     uint32_t steps; /* expressions tried */
     bool raised;    /* the error is found and stands in p->err */
     bool quiet;     /* do not look for errors, only for extents */

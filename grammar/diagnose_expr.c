@@ -18,7 +18,7 @@ bool ou_diag_accept(Diag *d, int kind) {
 }
 
 static bool enter(Diag *d) {
-    if (d->raised || d->depth >= MAX_DEPTH || ++d->steps > MAX_STEPS) return false;
+    if (d->raised || d->depth >= MAX_DEPTH || ou_cstack_below(d->c_floor) || ++d->steps > MAX_STEPS) return false;
     d->depth++;
     return true;
 }

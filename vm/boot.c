@@ -71,6 +71,7 @@ bool ou_eval_boot(VM *vm)
     vm->main_thread.next = vm->main_thread.prev = NULL;
     if (!ou_thread_stack_make(vm, &vm->main_thread))
         return false;
+    vm->main_thread.c_floor = ou_cstack_floor();
     ou_thread_load(vm, &vm->main_thread);
     return true;
 }

@@ -409,7 +409,7 @@ static Value run_detached(VM *vm, Function *fn, const Value *args, int n, Tuple 
 {
     Code *c = fn->code;
     unsigned total = (unsigned)n + (kwnames ? kwnames->n : 0);
-    if (vm->c_depth >= vm->c_depth_max)
+    if (ou_c_deep(vm))
         return ou_raise_recursion(vm, NULL);
     EvalEntry e = {vm->entry, vm->R, vm->pc};
     Value *base = stack_free(vm) + FRAME_DETACHED, *saved_top = vm->top;
@@ -477,7 +477,7 @@ Value ou_call(VM *vm, Value f, const Value *args, int n, Tuple *kwnames)
     Type *t = ou_type_of(vm, f);
     if (!t->slots.call)
         return ou_raise(vm, E_TYPE, "'%T' object is not callable", f);
-    if (vm->c_depth >= vm->c_depth_max)
+    if (ou_c_deep(vm))
         return ou_raise_recursion(vm, " while calling a Python object");
     vm->c_depth++;
     retain(f);
@@ -579,7 +579,7 @@ Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure)
         release(vm, fv);
         return out;
     }
-    if (vm->c_depth >= vm->c_depth_max) {
+    if (ou_c_deep(vm)) {
         release(vm, fv);
         return ou_raise_recursion(vm, NULL);
     }

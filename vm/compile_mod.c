@@ -39,7 +39,7 @@ void *ou_c_grow(Compiler *c, void *p, uint32_t *cap, size_t item)
 
 bool ou_c_enter(Compiler *c)
 {
-    if (++c->depth <= DEPTH_MAX)
+    if (++c->depth <= DEPTH_MAX && !ou_cstack_below(c->vm->c_floor))
         return true;
     c->depth--;
     if (!c->failed)

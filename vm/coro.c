@@ -197,7 +197,7 @@ static void raise_inside(VM *vm, Value exc)
 /* Resumes the root: with a value, or (exc not V_NULL) by raising exc at the innermost frame. */
 static GenResult drive_root(VM *vm, Gen *root, Value value, Value exc, Value *out)
 {
-    if (vm->c_depth >= vm->c_depth_max) {
+    if (ou_c_deep(vm)) {
         ou_raise_recursion(vm, NULL);
         return GEN_ERROR;
     }
@@ -311,7 +311,7 @@ bool ou_gen_next_quick(VM *vm, Gen *g, GenResult *result, Value *out)
 {
     uint32_t depth = vm->root ? vm->root->depth + 1 : 0;
     if (g->state != GEN_SUSPENDED || g->inner != g || (g->flags & (GEN_F_LINKED | GEN_F_DRIVEN)) || g->handled != V_UNBOUND ||
-        INS_OP(g->pc[-1]) != OP_YIELD || vm->c_depth >= vm->c_depth_max || depth > vm->recursion_limit)
+        INS_OP(g->pc[-1]) != OP_YIELD || ou_c_deep(vm) || depth > vm->recursion_limit)
         return false;
     EvalEntry e = {vm->entry, vm->R, vm->pc};
     Value *saved_top = vm->top;

@@ -145,6 +145,7 @@ void ou_poly_fini(VM *vm);
 void ou_poly_forget(VM *vm); /* code is freed: its addresses may be used again */
 Str *ou_site_name(Value *R, const Ins *pc);                /* name of the instruction at pc[-1] */
 
+Dict *ou_gen_extra(VM *vm, Gen *g); /* Gen.extra as a dict: name, qualname, code, origin, finalizer. Borrowed; NULL: raised */
 /* A frame that has ended lets go of its function, but remembers its code, or where the function was renamed the name that its
  * repr shows. The caller releases the result. */
 static inline Value ou_gen_drop_fn(Gen *g)

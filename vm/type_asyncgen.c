@@ -19,12 +19,9 @@ void ou_agen_hooks(VM *vm, Gen *g)
     g->flags |= GEN_F_HOOKED;
     Value fin = vm->thread->asyncgen_finalizer, first = vm->thread->asyncgen_firstiter;
     if (fin != V_NONE && fin != V_NULL) {
-        Value d = ou_dict_new(vm);
-        if (d == V_NULL || !ou_dict_set_c(vm, as_dict(d), "finalizer", fin)) {
-            xrelease(vm, d);
+        Dict *d = ou_gen_extra(vm, g);
+        if (!d || !ou_dict_set_str(vm, d, name_of(vm, N_finalizer), fin))
             return;
-        }
-        set_owned(vm, &g->extra, d);
     }
     if (first != V_NONE && first != V_NULL) {
         Value v = ou_call1(vm, first, v_of(g));

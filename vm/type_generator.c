@@ -6,9 +6,45 @@
 #include "vm/eval.h"
 
 static const Code *gen_code(const Gen *g) { return is_exact(g->fn, T_FUNCTION) ? as_function(g->fn)->code : NULL; }
-static const Code *past_code(const Gen *g) /* of a frame that has ended */
+static const Code *past_code(VM *vm, const Gen *g) /* of a frame that has ended */
 {
+    if (g->extra != V_NULL && is_exact(g->extra, T_DICT)) {
+        Value v = ou_dict_get_str(vm, as_dict(g->extra), name_of(vm, N_code));
+        return v == V_NULL ? NULL : (const Code *)v_obj(v);
+    }
     return g->extra != V_NULL && is_exact(g->extra, T_CODE) ? (const Code *)v_obj(g->extra) : NULL;
+}
+
+/* The rare things as a dict, which says what ou_gen_drop_fn would: the code, and the names where they are others. */
+Dict *ou_gen_extra(VM *vm, Gen *g)
+{
+    if (g->extra != V_NULL && is_exact(g->extra, T_DICT))
+        return as_dict(g->extra);
+    Value v = ou_dict_new(vm), code = V_NULL, qualname = V_NULL;
+    if (v == V_NULL)
+        return NULL;
+    Dict *d = as_dict(v);
+    bool ok = true;
+    if (is_exact(g->fn, T_FUNCTION)) {
+        const Function *f = as_function(g->fn);
+        code = v_of(f->code);
+        if (f->name != f->code->name)
+            ok = ou_dict_set_str(vm, d, name_of(vm, N_DU_name), v_of(f->name));
+        if (f->qualname != f->code->qualname)
+            qualname = v_of(f->qualname);
+    } else if (past_code(vm, g)) {
+        code = g->extra;
+    } else {
+        qualname = g->extra;
+    }
+    ok = ok && (code == V_NULL || ou_dict_set_str(vm, d, name_of(vm, N_code), code)) &&
+         (qualname == V_NULL || ou_dict_set_str(vm, d, name_of(vm, N_DU_qualname), qualname));
+    if (!ok) {
+        release(vm, v);
+        return NULL;
+    }
+    set_owned(vm, &g->extra, v);
+    return d;
 }
 
 /* ---- names ---- */
@@ -22,7 +58,7 @@ static Value name_slot(VM *vm, Gen *g, NameId key)
     }
     if (is_exact(g->fn, T_FUNCTION))
         return retain(v_of(key == N_DU_name ? as_function(g->fn)->name : as_function(g->fn)->qualname));
-    const Code *c = past_code(g);
+    const Code *c = past_code(vm, g);
     if (c)
         return retain(v_of(key == N_DU_name ? c->name : c->qualname));
     Value q = g->extra;
@@ -42,17 +78,8 @@ static bool set_name_slot(VM *vm, Gen *g, NameId key, Value v)
         ou_raise(vm, E_TYPE, "%s must be set to a string object", key == N_DU_name ? "__name__" : "__qualname__");
         return false;
     }
-    if (g->extra == V_NULL || !is_exact(g->extra, T_DICT)) {
-        Value d = ou_dict_new(vm), q = d == V_NULL || g->extra == V_NULL ? V_NULL : name_slot(vm, g, N_DU_qualname);
-        bool ok = d != V_NULL && vm->exc == V_NULL && (q == V_NULL || ou_dict_set_str(vm, as_dict(d), name_of(vm, N_DU_qualname), q));
-        xrelease(vm, q);
-        if (!ok) {
-            xrelease(vm, d);
-            return false;
-        }
-        set_owned(vm, &g->extra, d);
-    }
-    return ou_dict_set_str(vm, as_dict(g->extra), name_of(vm, key), v);
+    Dict *d = ou_gen_extra(vm, g);
+    return d && ou_dict_set_str(vm, d, name_of(vm, key), v);
 }
 
 Value ou_gen_get_name(VM *vm, Value self) { return name_slot(vm, as_gen(self), N_DU_name); }
@@ -98,7 +125,7 @@ Value ou_gen_get_code(VM *vm, Value self)
     (void)vm;
     const Code *c = gen_code(as_gen(self));
     if (!c)
-        c = past_code(as_gen(self));
+        c = past_code(vm, as_gen(self));
     return c ? retain(v_of(c)) : V_NONE;
 }
 static Value gen_get_awaiting(VM *vm, Value self)
@@ -126,7 +153,7 @@ static Value coro_get_origin(VM *vm, Value self)
 {
     Gen *g = as_gen(self);
     if (g->extra != V_NULL && is_exact(g->extra, T_DICT)) {
-        Value v = ou_dict_get_c(vm, as_dict(g->extra), "origin");
+        Value v = ou_dict_get_str(vm, as_dict(g->extra), name_of(vm, N_origin));
         if (v != V_NULL)
             return retain(v);
     }
@@ -136,9 +163,10 @@ static Value coro_get_origin(VM *vm, Value self)
 void ou_coro_note_origin(VM *vm, Gen *g)
 {
     FrameRef f;
-    Value list = ou_list_new(vm, 4), d = ou_dict_new(vm);
+    Dict *d = ou_gen_extra(vm, g);
+    Value list = ou_list_new(vm, 4);
     uint32_t left = vm->thread->coroutine_origin_depth;
-    bool ok = list != V_NULL && d != V_NULL;
+    bool ok = list != V_NULL && d;
     if (ok && ou_frame_current(vm, &f)) {
         do {
             Value t[3] = {v_of(f.fn->code->filename), v_smallint(ou_code_line(f.fn->code, f.pc)), v_of(f.fn->code->name)};
@@ -148,15 +176,12 @@ void ou_coro_note_origin(VM *vm, Gen *g)
     }
     if (ok) {
         Value t = ou_tuple_of(vm, as_list(list)->items, as_list(list)->n);
-        ok = t != V_NULL && ou_dict_set_c(vm, as_dict(d), "origin", t);
+        ok = t != V_NULL && ou_dict_set_str(vm, d, name_of(vm, N_origin), t);
         xrelease(vm, t);
     }
-    if (ok)
-        set_owned(vm, &g->extra, retain(d));
-    else
+    if (!ok)
         ou_exc_clear(vm);
     xrelease(vm, list);
-    xrelease(vm, d);
 }
 
 /* ---- driving ---- */
@@ -290,7 +315,7 @@ void ou_gen_finalize(VM *vm, Gen *g)
     if (g->kind == T_ASYNC_GENERATOR && g->state == GEN_SUSPENDED && (g->flags & GEN_F_HOOKED)) {
         Value hook = V_NULL;
         if (g->extra != V_NULL && is_exact(g->extra, T_DICT))
-            hook = ou_dict_get_c(vm, as_dict(g->extra), "finalizer");
+            hook = ou_dict_get_str(vm, as_dict(g->extra), name_of(vm, N_finalizer));
         if (hook != V_NULL && hook != V_NONE && !(g->flags & GEN_F_CLOSING)) {
             Value v = ou_call1(vm, hook, v_of(g));
             if (v == V_NULL)

@@ -1,4 +1,5 @@
 /* Opening and closing a VM, handles, scopes, pins. */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "runtime/api/api.h"
@@ -53,8 +54,15 @@ void ouro_set_limits(ouro_vm *vm, const ouro_limits *limits)
 
 void ou_api_enter(VM *vm)
 {
-    if (vm->budget.nested++ == 0)
+    if (vm->budget.nested++ == 0) {
         ou_budget_begin(vm);
+        if (vm->main_thread.ident != (uint64_t)pthread_self()) { /* the host has moved to another thread */
+            vm->main_thread.ident = (uint64_t)pthread_self();
+            vm->main_thread.c_floor = ou_cstack_floor();
+            if (vm->thread == &vm->main_thread)
+                vm->c_floor = vm->main_thread.c_floor;
+        }
+    }
 }
 
 ouro_rc ou_api_leave(VM *vm, ouro_rc rc)

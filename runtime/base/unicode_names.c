@@ -124,7 +124,8 @@ static int table_lookup(const char *name, size_t n, uint32_t out[4])
         }
     }
     for (size_t i = 0; i < LENGTH(name_aliases); i++) {
-        if (memcmp(name_cells + name_aliases[i].start, want, k * sizeof *want) == 0) {
+        size_t start = name_aliases[i].start;
+        if (k <= LENGTH(name_cells) - start && memcmp(name_cells + start, want, k * sizeof *want) == 0) {
             out[0] = name_aliases[i].cp;
             return 1;
         }

@@ -9,7 +9,7 @@ static Handle *blank(VM *vm, Type *cls)
     Handle *h = ou_new(vm, cls, 0);
     if (h) {
         h->cb = h->args = h->ctx = V_NONE;
-        h->source = V_NULL;
+        h->source = h->shown = V_NULL;
     }
     return h;
 }
@@ -33,6 +33,33 @@ Handle *ou_handle_new(VM *vm, Loop *l, bool timer, Value cb, Value args, Value c
     return h;
 }
 
+static Value h_repr(VM *vm, Value self)
+{
+    if (as_handle(self)->shown != V_NULL)
+        return retain(as_handle(self)->shown);
+    Value f = ou_import_attr(vm, "asyncio.base_futures", "_handle_repr");
+    if (f == V_NULL)
+        return V_NULL;
+    Value v = ou_call1(vm, f, self);
+    release(vm, f);
+    return v;
+}
+
+/* For the loop's reports on slow callbacks: the callback and its arguments are about to go. */
+static void keep_shown(VM *vm, Handle *h)
+{
+    Value pending = vm->exc;
+    vm->exc = V_NULL;
+    (void)obj_retain(h);
+    Value v = h_repr(vm, v_of(h));
+    if (v == V_NULL)
+        ou_exc_clear(vm);
+    else
+        set_owned(vm, &h->shown, v);
+    obj_release(vm, h);
+    vm->exc = pending;
+}
+
 void ou_handle_cancel(VM *vm, Handle *h)
 {
     if (h->cancelled)
@@ -40,6 +67,8 @@ void ou_handle_cancel(VM *vm, Handle *h)
     h->cancelled = true;
     if (h->is_timer && h->scheduled)
         h->loop->ntimers_cancelled++;
+    if (h->loop && h->loop->debug && !h->fn)
+        keep_shown(vm, h);
     Value cb = h->cb, args = h->args;
     h->cb = h->args = V_NONE;
     release(vm, cb);
@@ -167,15 +196,6 @@ static Value h_source(VM *vm, Value self)
     Value s = as_handle(self)->source;
     return s == V_NULL ? V_NONE : retain(s);
 }
-static Value h_repr(VM *vm, Value self)
-{
-    Value f = ou_import_attr(vm, "asyncio.base_futures", "_handle_repr");
-    if (f == V_NULL)
-        return V_NULL;
-    Value v = ou_call1(vm, f, self);
-    release(vm, f);
-    return v;
-}
 static Value h_compare(VM *vm, Value a, Value b, CmpOp op)
 {
     if (!ou_is_a(vm, a, T_TIMER_HANDLE) || !ou_is_a(vm, b, T_TIMER_HANDLE))
@@ -205,6 +225,7 @@ static void handle_dealloc(VM *vm, Obj *o)
     release(vm, h->args);
     release(vm, h->ctx);
     xrelease(vm, h->source);
+    xrelease(vm, h->shown);
     if (h->loop) {
         ou_loop_unreserve(h->loop);
         release(vm, v_of(h->loop));

@@ -84,6 +84,7 @@ struct Handle { /* T_HANDLE and T_TIMER_HANDLE */
     double when;  /* timers */
     bool cancelled, scheduled, is_timer;
     Value source; /* debug: creation traceback; V_NULL */
+    Value shown;  /* debug: the repr of a cancelled one, with its callback and arguments; V_NULL */
 };
 static inline Handle *as_handle(Value v) { return (Handle *)v_obj(v); }
 

@@ -184,6 +184,7 @@ static void *thread_main(void *p)
     Start s = *(Start *)p;
     VM *vm = s.vm;
     s.t->ident = (uint64_t)pthread_self();
+    s.t->c_floor = ou_cstack_floor();
     acquire(vm, s.t);
     ou_free(&vm->heap, p, sizeof(Start));
     s.body(vm, s.arg);

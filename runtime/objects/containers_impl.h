@@ -54,7 +54,7 @@ static inline bool is_a_fast(VM *vm, Value v, TypeId id) { return is_exact(v, id
 /* next(it) from inside of an iterator's own next: a chain of iterators nests C calls. */
 static inline Value ou_next_deep(VM *vm, Value it)
 {
-    if (vm->c_depth >= vm->c_depth_max) return ou_raise_recursion(vm, NULL);
+    if (ou_c_deep(vm)) return ou_raise_recursion(vm, NULL);
     vm->c_depth++;
     Value v = ou_next(vm, it);
     vm->c_depth--;

@@ -189,7 +189,7 @@ static bool split(VM *vm, Value exc, const Matcher *m, Value *match, Value *rest
             *rest = retain(exc);
         return true;
     }
-    if (vm->c_depth >= vm->c_depth_max) {
+    if (ou_c_deep(vm)) {
         ou_raise_recursion(vm, " in exceptiongroup_split_recursive");
         return false;
     }

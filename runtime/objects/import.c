@@ -207,7 +207,7 @@ static bool import_parent(VM *vm, Str *name, size_t parent_len, Value *parent, V
         return false;
     Value there = ou_dict_get(vm, vm->modules, pname);
     *parent = V_NONE; /* None there: blocked, "not a package" */
-    if (there != V_NONE && vm->c_depth >= vm->c_depth_max) {
+    if (there != V_NONE && ou_c_deep(vm)) {
         *parent = ou_raise_recursion(vm, NULL);
     } else if (there != V_NONE) {
         vm->c_depth++;

@@ -17,7 +17,7 @@
 /* Native recursion (nested lists being compared, reprs) is bounded like calls into scripts. */
 static bool enter(VM *vm, const char *where)
 {
-    if (vm->c_depth >= vm->c_depth_max) {
+    if (ou_c_deep(vm)) {
         ou_raise_recursion(vm, where);
         return false;
     }

@@ -104,7 +104,7 @@ static Value script_call(VM *vm, Value self, const Value *args, int n, Tuple *kw
     Value f = ou_lookup_special(vm, self, vm->names[N_DU_call]);
     if (f == V_NULL) return vm->exc != V_NULL ? V_NULL : ou_raise_attr(vm, self, vm->names[N_DU_call]);
     /* A __call__ that leads back to itself would recurse without end. */
-    if (vm->c_depth_max && vm->c_depth > vm->c_depth_max) {
+    if (ou_c_deep(vm)) {
         release(vm, f);
         return ou_raise_recursion(vm, NULL);
     }

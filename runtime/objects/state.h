@@ -4,6 +4,7 @@
 #define OU_STATE_H
 
 #include "runtime/base/alloc.h"
+#include "runtime/base/cstack.h"
 #include "runtime/objects/gc.h"
 #include "runtime/objects/names.h"
 #include "runtime/objects/object.h"
@@ -28,6 +29,7 @@ typedef struct ThreadState {
     struct Gen *root;
     Value exc, handled;
     uint32_t c_depth;
+    uintptr_t c_floor;
     uint64_t ident;
     Loop *running_loop; /* owned; NULL: none */
     Value loop_policy_loop; /* asyncio.set_event_loop of this thread; V_NULL: not set */
@@ -80,6 +82,7 @@ struct ouro_vm {
     uint32_t await_limit;  /* longest chain of awaits */
     struct Gen *root;      /* root of the await chain that is being driven; NULL: none */
     uint32_t c_depth, c_depth_max; /* nesting of C activations that can run script code */
+    uintptr_t c_floor;     /* where the running thread's C stack ends for them (cstack.h) */
     uint32_t recursion_limit;      /* sys.getrecursionlimit() */
     uint32_t dealloc_depth;
     Obj *trash;            /* objects whose deallocation was put off, to bound C recursion */
@@ -168,8 +171,12 @@ static inline void ou_thread_load(VM *vm, ThreadState *t)
     vm->thread = t;
     vm->R = t->R, vm->top = t->top, vm->stack_floor = t->stack_floor, vm->stack_limit_real = t->stack_limit_real;
     vm->pc = t->pc, vm->entry = t->entry, vm->root = t->root, vm->exc = t->exc, vm->handled = t->handled, vm->c_depth = t->c_depth;
+    vm->c_floor = t->c_floor;
     vm->stack_limit = vm->attention ? NULL : vm->stack_limit_real;
 }
+
+/* Is the next C activation one too many? Recursion in C that a script can drive asks, and raises RecursionError. */
+static inline bool ou_c_deep(const VM *vm) { return vm->c_depth >= vm->c_depth_max || ou_cstack_below(vm->c_floor); }
 
 /* Asks the running thread to look at `why` at its next safepoint. Async-signal-safe, any thread. */
 static inline void ou_attention(VM *vm, uint32_t why)

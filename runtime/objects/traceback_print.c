@@ -377,7 +377,7 @@ static bool was_seen(TbPrinter *t, Value exc)
 static void put_chain(TbPrinter *t, Value exc, bool chain)
 {
     VM *vm = t->vm;
-    if (vm->c_depth >= vm->c_depth_max)
+    if (ou_c_deep(vm))
         return;
     vm->c_depth++;
     Value list = ou_list_of(vm, &exc, 1);

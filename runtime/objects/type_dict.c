@@ -648,7 +648,7 @@ static int dicts_equal(VM *vm, Dict *a, Dict *b)
 static Value dict_compare(VM *vm, Value a, Value b, CmpOp op)
 {
     if ((op != CMP_EQ && op != CMP_NE) || !is_a_fast(vm, a, T_DICT) || !is_a_fast(vm, b, T_DICT)) return V_NOTIMPL;
-    if (vm->c_depth >= vm->c_depth_max) return ou_raise_recursion(vm, " in comparison");
+    if (ou_c_deep(vm)) return ou_raise_recursion(vm, " in comparison");
     vm->c_depth++;
     retain(a), retain(b);
     int eq = dicts_equal(vm, as_dict(a), as_dict(b));

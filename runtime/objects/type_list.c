@@ -262,7 +262,7 @@ static Value list_compare(VM *vm, Value a, Value b, CmpOp op)
     if (!is_a_fast(vm, a, T_LIST) || !is_a_fast(vm, b, T_LIST)) return V_NOTIMPL;
     List *x = as_list(a), *y = as_list(b);
     if (x->n != y->n && (op == CMP_EQ || op == CMP_NE)) return v_bool(op == CMP_NE);
-    if (vm->c_depth >= vm->c_depth_max) return ou_raise_recursion(vm, " in comparison");
+    if (ou_c_deep(vm)) return ou_raise_recursion(vm, " in comparison");
     vm->c_depth++;
     retain(a), retain(b); /* the lists' owners may be changed by an __eq__ */
     uint32_t i = 0;

@@ -10,7 +10,7 @@ int ou_repr_enter(VM *vm, ReprGuard *g, Value o)
 {
     for (ReprGuard *p = vm->thread->repr_active; p; p = p->prev)
         if (p->o == v_obj(o)) return 0;
-    if (vm->c_depth >= vm->c_depth_max) {
+    if (ou_c_deep(vm)) {
         ou_raise_recursion(vm, " while getting the repr of an object");
         return -1;
     }
@@ -333,7 +333,7 @@ static Value tuple_compare(VM *vm, Value a, Value b, CmpOp op)
 {
     if (!is_a_fast(vm, a, T_TUPLE) || !is_a_fast(vm, b, T_TUPLE)) return V_NOTIMPL;
     Tuple *x = as_tuple(a), *y = as_tuple(b);
-    if (vm->c_depth >= vm->c_depth_max) return ou_raise_recursion(vm, " in comparison");
+    if (ou_c_deep(vm)) return ou_raise_recursion(vm, " in comparison");
     vm->c_depth++;
     uint32_t i = 0;
     Value r;

@@ -357,7 +357,7 @@ static int abstract_issubclass(VM *vm, Value derived, Value cls) {
     Value bases = bases_of(vm, derived);
     if (bases == V_NULL) return vm->exc != V_NULL ? -1 : 0;
     int r = 0;
-    if (vm->c_depth >= vm->c_depth_max) { /* __bases__ may be computed, without end */
+    if (ou_c_deep(vm)) { /* __bases__ may be computed, without end */
         ou_raise_recursion(vm, " in __issubclass__");
         r = -1;
     }
