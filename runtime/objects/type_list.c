@@ -100,7 +100,7 @@ static bool extend_array(VM *vm, List *l, const Value *items, size_t n)
 
 bool ou_list_extend(VM *vm, List *l, Value iterable)
 {
-    if (is_exact(iterable, T_LIST)) return extend_array(vm, l, as_list(iterable)->items, as_list(iterable)->n);
+    if (is_exact(iterable, T_LIST) || iterable == v_of(l)) return extend_array(vm, l, as_list(iterable)->items, as_list(iterable)->n);
     if (is_exact(iterable, T_TUPLE)) return extend_array(vm, l, as_tuple(iterable)->items, as_tuple(iterable)->n);
     if (is_exact(iterable, T_DICT)) {
         Dict *d = as_dict(iterable);
