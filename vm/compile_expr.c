@@ -315,7 +315,7 @@ static int boolop(Compiler *c, const Expr *e, int dst)
     for (uint32_t i = 0; i < v->n && !c->failed; i++) {
         c->unit->top = base;
         ou_temp(c, v->items[i]);
-        c->loc = v->items[i]->pos;
+        c->loc = i + 1 < v->n ? e->pos : v->items[i]->pos;
         if (i + 1 < v->n)
             ou_emit(c, e->BoolOp.op == BOOL_And ? OP_JUMPFK : OP_JUMPTK, t, 0, 0, end);
     }
