@@ -520,7 +520,7 @@ static Value builtin_exit(VM *vm, const Value *args, int n)
 }
 
 static const NativeDef functions[] = {
-    {"abs(x, /)", builtin_abs, "Return the absolute value of the argument.", 0},
+    {"abs(x, /)", builtin_abs, "Return the absolute value of the argument.", ND_ABS},
     {"aiter(async_iterable, /)", builtin_aiter, "Return an AsyncIterator for an AsyncIterable object.", 0},
     {"all(iterable, /)", builtin_all, "Return True if bool(x) is True for all values x in the iterable.", 0},
     {"anext(aiterator, default=None, /)", builtin_anext, "Return the next item from the async iterator.", 0},
@@ -543,11 +543,11 @@ static const NativeDef functions[] = {
      "Return whether an object is an instance of a class or of a subclass thereof.", 0},
     {"issubclass(cls, class_or_tuple, /)", builtin_issubclass, "Return whether 'cls' is derived from another class or is the same class.",
      0},
-    {"iter(object, sentinel=None, /)", builtin_iter, "Get an iterator from an object.", 0},
-    {"len(obj, /)", builtin_len, "Return the number of items in a container.", 0},
+    {"iter(object, sentinel=None, /)", builtin_iter, "Get an iterator from an object.", ND_ITER},
+    {"len(obj, /)", builtin_len, "Return the number of items in a container.", ND_LEN},
     {"max(*args, key=None, default=None)", builtin_max, "The biggest item.", ND_RAW},
     {"min(*args, key=None, default=None)", builtin_min, "The smallest item.", ND_RAW},
-    {"next(iterator, default=None, /)", builtin_next, "Return the next item from the iterator.", 0},
+    {"next(iterator, default=None, /)", builtin_next, "Return the next item from the iterator.", ND_NEXT},
     {"oct(number, /)", builtin_oct, "Return the octal representation of an integer.", 0},
     {"ord(c, /)", builtin_ord, "Return the Unicode code point for a one-character string.", 0},
     {"pow(base, exp, mod=None)", builtin_pow, "base**exp, or base**exp % mod.", 0},

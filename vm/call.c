@@ -277,7 +277,7 @@ static int call_in_window(VM *vm, Value *R, const Ins *pc, unsigned a, Value *w,
             unsigned given = method ? npos - 1 : npos;
             if (nf->pass != PASS_BOUND && !nkw && nf->self == V_NULL && (!method || (npos > 0 && kind == OP_CALLM)) && given >= nf->min && given <= nf->max) {
                 if (kind)
-                    ins_rewrite(pc - 1, (pc[-1] & ~UINT64_C(255)) | (method ? OP_CALLM_N : kind == OP_CALL ? OP_CALL_N : OP_CALLM));
+                    ins_rewrite(pc - 1, (pc[-1] & ~UINT64_C(255)) | (method ? OP_CALLM_N : kind != OP_CALL ? OP_CALLM : npos == 1 && (nf->def->flags & ND_ASKS) ? OP_CALL_A : OP_CALL_N));
                 v = nf->pass == PASS_GIVEN ? nf->def->fn(vm, w + 2, (int)npos) : ou_native_pass(vm, nf, w + 2 + method, (int)given, method);
             } else {
                 v = ou_call(vm, f, w + 2, (int)npos, kwnames);

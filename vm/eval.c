@@ -11,9 +11,10 @@
  *    rewrite it again. Nothing ever needs undoing.
  * 6. Fast paths never call anything; slow paths live in slow.c and call.c.
  * 7. Nobody takes the address of R or pc: both would live in memory (a fifth of the time of call-heavy code). */
-#include "vm/eval.h"
-
 #include <math.h>
+
+#include "runtime/objects/dunder.h"
+#include "vm/eval.h"
 
 const Ins ou_stubs[5] = {OP_HALT, OP_RETH, OP_RETH_INIT, OP_RETV, OP_NOP};
 
@@ -60,6 +61,27 @@ const Ins ou_stubs[5] = {OP_HALT, OP_RETH, OP_RETH_INIT, OP_RETV, OP_NOP};
         SAVE();                                                                                                                  \
         if (UNLIKELY(!(call)))                                                                                                   \
             goto error;                                                                                                          \
+    } while (0)
+#define GO(call) /* a slow path that may have pushed a frame: vm->R and vm->pc say where to go on */                              \
+    do {                                                                                                                         \
+        SAVE();                                                                                                                  \
+        if (UNLIKELY(!(call)))                                                                                                   \
+            goto error;                                                                                                          \
+        goto go_on;                                                                                                              \
+    } while (0)
+#define SLOW_TRUTH(t, call) /* the same, but it may also have found a truth, t */                                                 \
+    do {                                                                                                                         \
+        SAVE();                                                                                                                  \
+        t = (call);                                                                                                              \
+        if (UNLIKELY(t < 0))                                                                                                     \
+            goto error;                                                                                                          \
+        if (t == SLOW_GO)                                                                                                        \
+            goto go_on;                                                                                                          \
+    } while (0)
+#define SLOW(call) /* the same, or it is done here */                                                                            \
+    do {                                                                                                                         \
+        int done_;                                                                                                               \
+        SLOW_TRUTH(done_, call);                                                                                                 \
     } while (0)
 #define BACK(dist) /* what a handler of signals raises belongs to the jump, which is inside the try block of its loop */         \
     do {                                                                                                                         \
@@ -372,8 +394,8 @@ slow_setname:
         NEXT2();
     }
 /* A frame above everything that the running one uses, for a function that an instruction other than a call runs: it returns
- * through RETV. The arguments are stored by `args` at nR[0], ..., then the frame is entered. */
-#define PUSH_VALUE_FRAME(f_, n_, slow, args)                                                                                     \
+ * through a stub. The arguments are stored by `args` at nR[0], ..., then the frame is entered. */
+#define PUSH_VALUE_FRAME(f_, n_, stub, slow, args)                                                                                     \
     do {                                                                                                                         \
         Code *c_ = as_function(f_)->code;                                                                                        \
         Value *nR = (frame_is_heap(R) ? vm->top : R + frame_code(R)->nregs) + FRAME_DETACHED;                                    \
@@ -383,7 +405,7 @@ slow_setname:
         nR[-4] = (Value)(uintptr_t)R;                                                                                            \
         nR[-3] = (Value)(uintptr_t)pc;                                                                                           \
         nR[-2] = retain(f_);                                                                                                     \
-        nR[-1] = make_link(&ou_stubs[STUB_RETV], 0);                                                                             \
+        nR[-1] = make_link((stub), 0);                                                                             \
         clear_locals(nR, c_, (n_));                                                                                              \
         R = nR;                                                                                                                  \
         pc = c_->code;                                                                                                           \
@@ -397,7 +419,7 @@ slow_setname:
         Value f = ((Property *)v_obj(*pc))->get;
         if (UNLIKELY(!is_exact(f, T_FUNCTION)))
             goto slow_getattr;
-        PUSH_VALUE_FRAME(f, 1u, slow_getattr, nR[0] = B < frame_code(R)->nlocals ? retain(o) : o);
+        PUSH_VALUE_FRAME(f, 1u, &ou_stubs[STUB_RETV], slow_getattr, nR[0] = B < frame_code(R)->nlocals ? retain(o) : o);
     }
     CASE(GETATTR_M)
     {
@@ -416,7 +438,7 @@ slow_setname:
     }
     CASE(GETATTR)
 slow_getattr:
-    TRY(ou_slow_getattr(vm, R, pc));
+    SLOW(ou_slow_getattr(vm, R, pc));
     NEXT2();
     CASE(SETATTR_S)
     {
@@ -449,7 +471,7 @@ slow_getattr:
     }
     CASE(SETATTR)
 slow_setattr:
-    TRY(ou_slow_setattr(vm, R, pc));
+    SLOW(ou_slow_setattr(vm, R, pc));
     NEXT2();
     CASE(GETMETHOD_S)
     {
@@ -480,7 +502,7 @@ slow_setattr:
     }
     CASE(GETMETHOD)
 slow_getmethod:
-    TRY(ou_slow_getmethod(vm, R, pc));
+    SLOW(ou_slow_getmethod(vm, R, pc));
     NEXT2();
 
     /* ---- items ---- */
@@ -567,7 +589,7 @@ slow_getmethod:
         if (UNLIKELY(f == V_NULL || !is_exact(f, T_FUNCTION)))
             goto slow_getitem;
         unsigned nl = frame_code(R)->nlocals;
-        PUSH_VALUE_FRAME(f, 2u, slow_getitem, nR[0] = B < nl ? retain(o) : o; nR[1] = C < nl ? retain(R[C]) : R[C]);
+        PUSH_VALUE_FRAME(f, 2u, &ou_stubs[STUB_RETV], slow_getitem, nR[0] = B < nl ? retain(o) : o; nR[1] = C < nl ? retain(R[C]) : R[C]);
     }
     CASE(GETITEM)
 slow_getitem:
@@ -609,8 +631,7 @@ slow_getitem:
     }
     CASE(SETITEM)
 slow_setitem:
-    TRY(ou_slow_setitem(vm, R, pc));
-    NEXT();
+    GO(ou_slow_setitem(vm, R, pc));
 
     /* ---- arithmetic ---- */
 #define INT2(name, body)                                                                                                         \
@@ -753,6 +774,24 @@ slow_setitem:
     }
     FDIV(DIV_FF, SET)
     FDIV(DIV_FF_T, STORE_T)
+    CASE(BINARY_F) /* the left operand is asked first: the right one is of the same class, or of none that a script made */
+    {
+        Value a = R[B], b = R[C];
+        if (UNLIKELY(!is_obj(a) || v_obj(a)->shape != (uint32_t)D >> 5))
+            goto slow_binary;
+        Type *t = vm->shapes[v_obj(a)->shape]->type;
+        if (is_obj(b)) {
+            const Type *tb = vm->shapes[v_obj(b)->shape]->type;
+            if (UNLIKELY(tb != t && (tb->flags & TF_HEAP)))
+                goto slow_binary;
+        }
+        unsigned op = (unsigned)D >> 1 & 15;
+        NameId name = ou_operator_names[op][(D & 1) && t->slots.inplace[op] ? DUNDER_INPLACE : DUNDER_LEFT];
+        Value f = ou_type_lookup(vm, t, name_of(vm, name));
+        if (UNLIKELY(f == V_NULL || !is_exact(f, T_FUNCTION)))
+            goto slow_binary;
+        PUSH_VALUE_FRAME(f, 2u, ou_ask_stubs[ASK_OPERATOR], slow_binary, nR[0] = retain(a); nR[1] = retain(b));
+    }
     CASE(ADD)
     CASE(SUB)
     CASE(MUL)
@@ -767,7 +806,10 @@ slow_setitem:
     CASE(XOR)
     CASE(MATMUL)
 slow_binary:
-    TRY(ou_slow_binary(vm, R, pc));
+    GO(ou_slow_binary(vm, R, pc));
+go_on:
+    R = vm->R;
+    pc = vm->pc;
     NEXT();
 
 #define INTK(name, body)                                                                                                         \
@@ -850,8 +892,7 @@ slow_binary:
     })
     CASE(POWI)
 slow_binary_imm:
-    TRY(ou_slow_binary_imm(vm, R, pc));
-    NEXT();
+    GO(ou_slow_binary_imm(vm, R, pc));
 
     CASE(NOT)
     {
@@ -861,8 +902,7 @@ slow_binary_imm:
             STORE_INT(r);
             NEXT();
         }
-        TRY(ou_slow_misc(vm, R, pc));
-        NEXT();
+        GO(ou_slow_misc(vm, R, pc));
     }
 
     /* ---- comparison ---- */
@@ -878,8 +918,7 @@ slow_binary_imm:
             STORE_INT(v_bool(v_double(a) op v_double(b)));                                                                       \
             NEXT();                                                                                                              \
         }                                                                                                                        \
-        TRY(ou_slow_compare(vm, R, pc));                                                                                         \
-        NEXT();                                                                                                                  \
+        GO(ou_slow_compare(vm, R, pc));                                                                                          \
     }
     COMPARE(LT, <)
     COMPARE(LE, <=)
@@ -926,12 +965,7 @@ slow_binary_imm:
         else if (is_small(v))                                                                                                    \
             t = v != V_INT0;                                                                                                     \
         else {                                                                                                                   \
-            SAVE();                                                                                                              \
-            t = ou_truth(vm, v);                                                                                                 \
-            if (is_obj(v) && A >= frame_code(R)->nlocals)                                                                        \
-                release(vm, v);                                                                                                  \
-            if (UNLIKELY(t < 0))                                                                                                 \
-                goto error;                                                                                                      \
+            SLOW_TRUTH(t, ou_slow_truth(vm, R, pc));                                                                             \
         }                                                                                                                        \
         if (t == want) {                                                                                                         \
             if (D < 0)                                                                                                           \
@@ -948,18 +982,10 @@ slow_binary_imm:
     {                                                                                                                            \
         Value v = R[A];                                                                                                          \
         int t = v == V_TRUE ? 1 : v == V_FALSE || v == V_NONE ? 0 : -1;                                                          \
-        if (t < 0) {                                                                                                             \
-            SAVE();                                                                                                              \
-            t = ou_truth(vm, v);                                                                                                 \
-        }                                                                                                                        \
-        if (t == want) {                                                                                                         \
+        if (t < 0)                                                                                                               \
+            SLOW_TRUTH(t, ou_slow_truth(vm, R, pc));                                                                             \
+        if (t == want)                                                                                                           \
             pc += D;                                                                                                             \
-            NEXT();                                                                                                              \
-        }                                                                                                                        \
-        if (is_obj(v) && A >= frame_code(R)->nlocals)                                                                            \
-            RELEASE(v);                                                                                                          \
-        if (UNLIKELY(t < 0))                                                                                                     \
-            goto error;                                                                                                          \
         NEXT();                                                                                                                  \
     }
     JUMP_KEEP(JUMPTK, 1)
@@ -1035,10 +1061,8 @@ slow_binary_imm:
     CASE(JIN)
 slow_jcompare:
 {
-    SAVE();
-    int t = ou_slow_jcompare(vm, R, pc);
-    if (UNLIKELY(t < 0))
-        goto error;
+    int t;
+    SLOW_TRUTH(t, ou_slow_jcompare(vm, R, pc));
     JUMP_BY(t);
 }
 #define IMM ((Value)(int64_t)(int16_t)INS_BC(i) + V_INT0)
@@ -1050,10 +1074,7 @@ slow_jcompare:
         if (LIKELY(is_small(a)))                                                                                                 \
             t = a op IMM;                                                                                                        \
         else {                                                                                                                   \
-            SAVE();                                                                                                              \
-            t = ou_slow_jcompare_imm(vm, R, pc);                                                                                 \
-            if (UNLIKELY(t < 0))                                                                                                 \
-                goto error;                                                                                                      \
+            SLOW_TRUTH(t, ou_slow_jcompare_imm(vm, R, pc));                                                                      \
         }                                                                                                                        \
         if (t == want) {                                                                                                         \
             if (UNLIKELY(D < 0))                                                                                                 \
@@ -1197,14 +1218,8 @@ slow_jcompare:
     CASE(FORITER)
 slow_foriter:
 {
-    SAVE();
-    int t = ou_slow_foriter(vm, R, pc);
-    if (UNLIKELY(t < 0))
-        goto error;
-    if (t == 2) { /* it was rewritten to FORITER_G or FORITER_P: run that */
-        pc--;
-        NEXT();
-    }
+    int t;
+    SLOW_TRUTH(t, ou_slow_foriter(vm, R, pc));
     if (t == 0)
         pc += D;
     NEXT();
@@ -1369,6 +1384,31 @@ slow_unpack:
         if (UNLIKELY(v == V_NULL))
             goto error;
         NEXT();
+    }
+    CASE(CALL_A)
+    {
+        Value f = R[A], x = R[A + 2];
+        if (UNLIKELY(!is_exact(f, T_NATIVE) || C != 1 || !is_obj(x)))
+            goto L_CALL_N;
+        uint32_t flags = ((Native *)v_obj(f))->def->flags;
+        if ((flags & ND_LEN) && v_obj(x)->shape == T_LIST) {
+            R[A] = v_smallint(as_list(x)->n);
+            RELEASE(x);
+            RELEASE(f);
+            NEXT();
+        }
+        if ((flags & ND_ASKS) && (vm->shapes[v_obj(x)->shape]->type->flags & TF_HEAP)) {
+            SAVE();
+            int r = ou_ask_native(vm, R, pc, flags, x);
+            if (r >= 0) {
+                release(vm, x);
+                release(vm, f);
+                if (UNLIKELY(!r))
+                    goto error;
+                goto go_on;
+            }
+        }
+        goto L_CALL_N;
     }
     CASE(CALLM_N)
     {
@@ -1557,6 +1597,36 @@ do_return:
         else
             R[A] = v;
         NEXT();
+    }
+    CASE(ANSWER)
+    {
+        Value v = R[-2];
+        pc = (const Ins *)(uintptr_t)R[-3];
+        vm->top = R - FRAME_DETACHED;
+        R = (Value *)(uintptr_t)R[-4];
+        Ins stub = i;
+        i = pc[-1];
+        if (LIKELY(v != V_NOTIMPL)) { /* ou_answer for the most frequent */
+            unsigned nl = frame_code(R)->nlocals;
+            if (INS_A(stub) == ASK_NEXT) {
+                if (B < nl)
+                    SET(B, v);
+                else
+                    R[B] = v;
+                NEXT();
+            }
+            if (INS_A(stub) == ASK_OPERATOR && !(INS_OP(i) >= OP_ADDI && INS_OP(i) <= OP_XORI)) {
+                Value a = B < nl ? V_NONE : R[B], b = C < nl ? V_NONE : R[C];
+                if (A < nl)
+                    SET(A, v);
+                else
+                    R[A] = v;
+                RELEASE(a);
+                RELEASE(b);
+                NEXT();
+            }
+        }
+        GO(ou_answer(vm, R, pc, stub, v));
     }
     CASE(RETURNP_G)
     result = (uint32_t)D;
@@ -1813,8 +1883,7 @@ suspend: /* the frame of R (g->pc, g->state are set) yields `result` to the driv
     CASE(TYPEPARAM)
     CASE(TYPEALIAS)
     CASE(GENERICBASE)
-    TRY(ou_slow_misc(vm, R, pc));
-    NEXT();
+    GO(ou_slow_misc(vm, R, pc));
     CASE(RAISE)
     {
         SAVE();

@@ -11,6 +11,7 @@
 #include "runtime/objects/containers.h"
 #include "runtime/objects/errors.h"
 #include "runtime/objects/func.h"
+#include "runtime/objects/names.h"
 #include "runtime/objects/state.h"
 #include "runtime/objects/str.h"
 #include "vm/call.h"
@@ -121,26 +122,62 @@ void ou_gen_dealloc(VM *vm, Obj *o);
 void ou_gen_traverse(VM *vm, Obj *o, VisitFn visit, void *arg);
 void ou_gen_clear(VM *vm, Obj *o);
 
+/* dunder.c: what a frame that an instruction has pushed was asked (A of its stub ANSWER; B: the step). Each function that returns
+ * true has left in vm->R and vm->pc where to go on; false: raised. */
+extern const Ins ou_ask_stubs[][3];
+enum {
+    ASK_OPERATOR, /* a value or NotImplemented */
+    ASK_COMPARE,
+    ASK_BOOL,     /* __bool__ */
+    ASK_LEN,      /* __len__, for the truth of it */
+    ASK_TRUTH,    /* anything: its truth counts */
+    ASK_SIZE,     /* __len__, for builtin len */
+    ASK_ITER,     /* an iterator */
+    ASK_NEXT,     /* the next item; StopIteration ends the loop */
+    ASK_ATTR,     /* __getattr__, __getattribute__: the attribute */
+    ASK_DONE,     /* nothing */
+    ASK_COUNT
+};
+bool ou_ask_operator(VM *vm, Value *R, const Ins *pc, unsigned at);
+bool ou_ask_compare(VM *vm, Value *R, const Ins *pc, unsigned at);
+bool ou_ask_truth(VM *vm, Value *R, const Ins *pc, Value v); /* takes v */
+/* 1: the frame is pushed, the caller consumes the operands and goes on there; 0: raised; -1: no script method, ask from C. */
+int ou_ask_unary(VM *vm, Value *R, const Ins *pc, Value o, NameId name);
+int ou_ask_iter(VM *vm, Value *R, const Ins *pc, Value o);
+int ou_ask_next(VM *vm, Value *R, const Ins *pc, Value it);
+int ou_ask_contains(VM *vm, Value *R, const Ins *pc, Value o, Value x);
+int ou_ask_setitem(VM *vm, Value *R, const Ins *pc, Value o, Value k, Value v); /* v V_NULL: __delitem__ */
+int ou_ask_native(VM *vm, Value *R, const Ins *pc, uint32_t flags, Value x);     /* what a builtin of ND_ASKS asks */
+int ou_ask_setattr(VM *vm, Value *R, const Ins *pc, Value o, Str *name, Value v); /* v V_NULL: __delattr__ */
+/* The attribute of an object whose class may have attribute hooks: 1 (o stays in its register for now), 0 or, from C, -1 and *v. */
+int ou_ask_getattr(VM *vm, Value *R, const Ins *pc, Value o, Str *name, Value *v);
+bool ou_answer(VM *vm, Value *R, const Ins *pc, Ins stub, Value v);             /* takes v */
+/* vm->exc has left a frame that the instruction at (*pc)[-1] had pushed. true: that was an answer, *pc says where to go on. */
+bool ou_ask_failed(VM *vm, Value *R, const Ins **pc, Ins stub);
+
 /* slow.c: the general form of instructions; they consume temporaries, store the result and may rewrite the instruction.
- * false: raised. */
-bool ou_slow_binary(VM *vm, Value *R, const Ins *pc);
-bool ou_slow_binary_imm(VM *vm, Value *R, const Ins *pc);
-bool ou_slow_compare(VM *vm, Value *R, const Ins *pc);
-int ou_slow_jcompare(VM *vm, Value *R, const Ins *pc);     /* truth of the comparison, -1 raised */
+ * false: raised. Those marked + leave in vm->R and vm->pc where to go on: here or in a frame that they have pushed. */
+enum { SLOW_RAISED = -1, SLOW_FALSE, SLOW_TRUE, SLOW_GO /* where vm->R and vm->pc say */ };
+BinOp ou_binop_of(Ins i, bool *inplace); /* ADD .. MATMUL, ADDI .. XORI and their special forms */
+bool ou_slow_binary(VM *vm, Value *R, const Ins *pc);     /* + */
+bool ou_slow_binary_imm(VM *vm, Value *R, const Ins *pc); /* + */
+bool ou_slow_compare(VM *vm, Value *R, const Ins *pc);    /* + */
+int ou_slow_jcompare(VM *vm, Value *R, const Ins *pc);    /* SLOW_*: truth of the comparison */
 int ou_slow_jcompare_imm(VM *vm, Value *R, const Ins *pc);
 bool ou_slow_getglobal(VM *vm, Value *R, const Ins *pc);
 bool ou_slow_setglobal(VM *vm, Value *R, const Ins *pc);
 bool ou_slow_getname(VM *vm, Value *R, const Ins *pc);
 bool ou_slow_setname(VM *vm, Value *R, const Ins *pc);
 bool ou_slow_delname(VM *vm, Value *R, const Ins *pc);
-bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc);
-bool ou_slow_setattr(VM *vm, Value *R, const Ins *pc);
-bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc);
+int ou_slow_getattr(VM *vm, Value *R, const Ins *pc);      /* SLOW_*, but SLOW_FALSE */
+int ou_slow_setattr(VM *vm, Value *R, const Ins *pc);
+int ou_slow_getmethod(VM *vm, Value *R, const Ins *pc);
 bool ou_slow_getitem(VM *vm, Value *R, const Ins *pc);
-bool ou_slow_setitem(VM *vm, Value *R, const Ins *pc);
-int ou_slow_foriter(VM *vm, Value *R, const Ins *pc);      /* 1 value stored, 0 exhausted (iterator released), -1 raised */
+bool ou_slow_setitem(VM *vm, Value *R, const Ins *pc);     /* + */
+int ou_slow_foriter(VM *vm, Value *R, const Ins *pc);      /* SLOW_*: value stored; exhausted, the iterator is released */
+int ou_slow_truth(VM *vm, Value *R, const Ins *pc);        /* SLOW_*: of JUMPT .. JUMPFK */
 bool ou_slow_unpack(VM *vm, Value *R, const Ins *pc);
-bool ou_slow_misc(VM *vm, Value *R, const Ins *pc);        /* every rarer instruction */
+bool ou_slow_misc(VM *vm, Value *R, const Ins *pc);        /* + every rarer instruction */
 void ou_poly_fini(VM *vm);
 void ou_poly_forget(VM *vm); /* code is freed: its addresses may be used again */
 Str *ou_site_name(Value *R, const Ins *pc);                /* name of the instruction at pc[-1] */
@@ -158,6 +195,9 @@ static inline Value ou_gen_drop_fn(Gen *g)
     }
     return fn;
 }
+
+/* ou_type_of, without a call for objects. */
+static inline Type *type_of(VM *vm, Value v) { return is_obj(v) ? vm->shapes[v_obj(v)->shape]->type : ou_type_of(vm, v); }
 
 static inline void put(VM *vm, Value *R, uint8_t a, Value v) /* write a register of either kind */
 {

@@ -805,11 +805,13 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         return t > 0;
     }
     case OP_DELATTR:
-        ok = ou_setattr(vm, R[A], ou_site_name(R, pc), V_NULL);
+        t = ou_ask_setattr(vm, R, pc, R[A], ou_site_name(R, pc), V_NULL);
+        ok = t < 0 ? ou_setattr(vm, R[A], ou_site_name(R, pc), V_NULL) : t;
         consume(vm, R, A);
         return ok;
     case OP_DELITEM:
-        ok = ou_setitem(vm, R[A], R[B], V_NULL);
+        t = ou_ask_setitem(vm, R, pc, R[A], R[B], V_NULL);
+        ok = t < 0 ? ou_setitem(vm, R[A], R[B], V_NULL) : t;
         consume(vm, R, B);
         consume(vm, R, A);
         return ok;
@@ -822,20 +824,28 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
     case OP_INVERT:
         if (is_float(R[B]) && INS_OP(i) == OP_NEG)
             v = v_float(-v_double(R[B]));
+        else if ((t = ou_ask_unary(vm, R, pc, R[B], INS_OP(i) == OP_NEG ? N_DU_neg : INS_OP(i) == OP_POS ? N_DU_pos : N_DU_invert)) >= 0)
+            return consume(vm, R, B), t;
         else
             v = ou_unary(vm, INS_OP(i) == OP_NEG ? UN_NEG : INS_OP(i) == OP_POS ? UN_POS : UN_INVERT, R[B]);
         consume(vm, R, B);
         return store(vm, R, A, v);
     case OP_NOT:
-        t = ou_truth(vm, R[B]);
-        consume(vm, R, B);
-        return t >= 0 && store(vm, R, A, v_bool(!t));
+        return ou_ask_truth(vm, R, pc, B < frame_code(R)->nlocals ? retain(R[B]) : R[B]);
     case OP_IN:
-        t = ou_contains(vm, R[C], R[B]);
+        t = ou_ask_contains(vm, R, pc, R[C], R[B]);
+        bool pushed = t >= 0;
+        if (!pushed)
+            t = ou_contains(vm, R[C], R[B]);
         consume(vm, R, B);
         consume(vm, R, C);
+        if (pushed)
+            return t;
         return t >= 0 && store(vm, R, A, v_bool(t != (D != 0)));
     case OP_GETITER:
+        t = ou_ask_iter(vm, R, pc, R[B]);
+        if (t >= 0)
+            return consume(vm, R, B), t;
         v = ou_iter(vm, R[B]);
         consume(vm, R, B);
         return store(vm, R, A, v);

@@ -41,34 +41,51 @@ static const ArithRow arith[BIN_COUNT] = { /* ORDER: binop; 0: no such form */
     [BIN_MATMUL] = {OP_MATMUL, 0, 0, 0, 0},
 };
 
-static BinOp binop_of(uint8_t op)
+BinOp ou_binop_of(Ins i, bool *inplace)
 {
+    uint8_t op = INS_OP(i);
+    *inplace = D & 1;
+    if (op >= OP_ADD && op <= OP_MATMUL)
+        return (BinOp)(op - OP_ADD);
+    if (op == OP_BINARY_F)
+        return (BinOp)(D >> 1 & 15);
+    if (op >= OP_ADDI && op <= OP_XORI) {
+        *inplace = C;
+        return (BinOp)(op - OP_ADDI);
+    }
     for (int k = 0; k < BIN_DIVMOD; k++)
-        if (op == arith[k].generic || (op >= OP_COMPILER_END && (op == arith[k].ii || op == arith[k].ii_t || op == arith[k].ff || op == arith[k].ff_t)))
+        if (op == arith[k].ii || op == arith[k].ii_t || op == arith[k].ff || op == arith[k].ff_t)
             return (BinOp)k;
     return BIN_ADD;
+}
+
+/* Instances of classes made by scripts have operators that run as frames. */
+static bool is_of_class(VM *vm, Value v) { return is_obj(v) && (vm->shapes[v_obj(v)->shape]->type->flags & TF_HEAP); }
+
+/* The operator at pc[-1] becomes its general form again, or one for types. */
+static void respecialise_binary(const Ins *pc, uint8_t want, bool inplace)
+{
+    if (INS_OP(pc[-1]) != want)
+        ins_rewrite(pc - 1, (pc[-1] & UINT64_C(0xFFFFFF00)) | want | (uint64_t)inplace << 32);
 }
 
 bool ou_slow_binary(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
-    uint8_t op = INS_OP(i);
-    BinOp bin = op <= OP_MATMUL && op >= OP_ADD ? (BinOp)(op - OP_ADD) : binop_of(op);
+    bool inplace;
+    BinOp bin = ou_binop_of(i, &inplace);
     Value a = R[B], b = R[C], v;
     unsigned nl = frame_code(R)->nlocals;
     bool temp = A >= nl || A == B || A == C;
     const ArithRow *row = &arith[bin];
-    if (are_small(a, b) && row->ii) {
-        uint8_t want = temp ? row->ii_t : row->ii;
-        if (op != want)
-            respecialise(pc, want);
-    } else if (is_float(a) && is_float(b) && row->ff) {
-        uint8_t want = temp ? row->ff_t : row->ff;
-        if (op != want)
-            respecialise(pc, want);
-    } else if (op != row->generic) {
-        respecialise(pc, row->generic);
-    }
+    if (are_small(a, b) && row->ii)
+        respecialise_binary(pc, temp ? row->ii_t : row->ii, inplace);
+    else if (is_float(a) && is_float(b) && row->ff)
+        respecialise_binary(pc, temp ? row->ff_t : row->ff, inplace);
+    else if (is_of_class(vm, a) && v_obj(a)->shape < UINT32_C(1) << 26)
+        ins_rewrite(pc - 1, (i & UINT64_C(0xFFFFFF00)) | OP_BINARY_F | (uint64_t)(v_obj(a)->shape << 5 | bin << 1 | inplace) << 32);
+    else
+        respecialise_binary(pc, row->generic, inplace);
     if (bin == BIN_ADD && is_str(a) && is_str(b)) {
         /* The left operand may grow in place when nobody else sees it: a dying temporary, or the local that is overwritten. */
         if (B >= nl) {
@@ -89,8 +106,10 @@ bool ou_slow_binary(VM *vm, Value *R, const Ins *pc)
             if (C >= nl)
                 release(vm, b);
         }
+    } else if (is_of_class(vm, a) || is_of_class(vm, b)) {
+        return ou_ask_operator(vm, R, pc, 0);
     } else {
-        v = D ? ou_inplace(vm, bin, a, b) : ou_binary(vm, bin, a, b);
+        v = inplace ? ou_inplace(vm, bin, a, b) : ou_binary(vm, bin, a, b);
         if (B >= nl)
             release(vm, a);
         if (C >= nl)
@@ -111,6 +130,8 @@ bool ou_slow_binary_imm(VM *vm, Value *R, const Ins *pc)
     if (is_float(a) && bin <= BIN_DIV && !(bin == BIN_DIV && D == 0)) {
         double x = v_double(a), y = (double)D;
         v = v_float_raw(bin == BIN_ADD ? x + y : bin == BIN_SUB ? x - y : bin == BIN_MUL ? x * y : x / y);
+    } else if (is_of_class(vm, a)) {
+        return ou_ask_operator(vm, R, pc, 0);
     } else {
         v = C ? ou_inplace(vm, bin, a, b) : ou_binary(vm, bin, a, b);
         consume(vm, R, B);
@@ -126,6 +147,8 @@ bool ou_slow_binary_imm(VM *vm, Value *R, const Ins *pc)
 bool ou_slow_compare(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
+    if (is_of_class(vm, R[B]) || is_of_class(vm, R[C]))
+        return ou_ask_compare(vm, R, pc, 0);
     Value v = ou_compare(vm, R[B], R[C], (CmpOp)(INS_OP(i) - OP_LT));
     consume(vm, R, B);
     consume(vm, R, C);
@@ -160,7 +183,8 @@ int ou_slow_jcompare(VM *vm, Value *R, const Ins *pc)
     Value a = R[A], b = R[B];
     int t;
     if (op == OP_JIN) {
-        t = ou_contains(vm, b, a);
+        t = is_of_class(vm, b) ? ou_ask_contains(vm, R, pc, b, a) : -1;
+        t = t < 0 ? ou_contains(vm, b, a) : t ? SLOW_GO : SLOW_RAISED;
     } else {
         CmpOp cmp = (CmpOp)(op >= OP_JLT_II && op <= OP_JGE_II   ? op - OP_JLT_II
                             : op >= OP_JLT_FF && op <= OP_JGE_FF ? op - OP_JLT_FF
@@ -168,6 +192,8 @@ int ou_slow_jcompare(VM *vm, Value *R, const Ins *pc)
         uint8_t want = (uint8_t)(are_small(a, b) ? OP_JLT_II + cmp : is_float(a) && is_float(b) ? OP_JLT_FF + cmp : OP_JLT + cmp);
         if (op != want)
             respecialise(pc, want);
+        if (is_of_class(vm, a) || is_of_class(vm, b))
+            return ou_ask_compare(vm, R, pc, 0) ? SLOW_GO : SLOW_RAISED;
         t = compare_truth(vm, a, b, cmp);
     }
     consume(vm, R, A);
@@ -193,8 +219,26 @@ int ou_slow_jcompare_imm(VM *vm, Value *R, const Ins *pc)
         default: return x >= y;
         }
     }
+    if (is_of_class(vm, a))
+        return ou_ask_compare(vm, R, pc, 0) ? SLOW_GO : SLOW_RAISED;
     int t = compare_truth(vm, a, v_smallint(k), cmp);
     consume(vm, R, A);
+    return t;
+}
+
+int ou_slow_truth(VM *vm, Value *R, const Ins *pc)
+{
+    Ins i = pc[-1];
+    Value v = R[A];
+    bool keep = INS_OP(i) == OP_JUMPTK || INS_OP(i) == OP_JUMPFK;
+    if (is_of_class(vm, v)) {
+        if (keep || A < frame_code(R)->nlocals)
+            retain(v);
+        return ou_ask_truth(vm, R, pc, v) ? SLOW_GO : SLOW_RAISED;
+    }
+    int t = ou_truth(vm, v);
+    if (!keep || t != (INS_OP(i) == OP_JUMPTK))
+        consume(vm, R, A);
     return t;
 }
 
@@ -427,7 +471,7 @@ void ou_poly_fini(VM *vm)
 
 static bool is_own_slot(uint8_t op) { return op == OP_GETATTR_S || op == OP_GETATTR_S_T; }
 
-bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
+int ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
     Value o = R[B];
@@ -438,7 +482,7 @@ bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
             retain(v);
             consume(vm, R, B);
             put(vm, R, A, v);
-            return true;
+            return SLOW_TRUE;
         }
     }
     Str *name = ou_site_name(R, pc);
@@ -464,15 +508,18 @@ bool ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
             ins_rewrite(pc, t->tail);
         }
     }
-    Value v = ou_getattr(vm, o, name);
+    Value v = V_NULL;
+    int r = ou_ask_getattr(vm, R, pc, o, name, &v);
+    if (r > 0)
+        return SLOW_GO;
     consume(vm, R, B);
     if (v == V_NULL)
-        return false;
+        return SLOW_RAISED;
     put(vm, R, A, v);
-    return true;
+    return SLOW_TRUE;
 }
 
-bool ou_slow_setattr(VM *vm, Value *R, const Ins *pc)
+int ou_slow_setattr(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
     Value o = R[A];
@@ -486,6 +533,12 @@ bool ou_slow_setattr(VM *vm, Value *R, const Ins *pc)
             name->flags |= STR_CACHED_NAME;
             ins_rewrite(pc - 1, (i & UINT64_C(0xFFFF00)) | OP_SETATTR_S | (uint64_t)at << 24 | (uint64_t)p->shape << 32);
             ins_rewrite(pc, t->tail);
+        }
+        int r = t->flags & TF_HEAP && t->slots.setattr != ou_generic_setattr ? ou_ask_setattr(vm, R, pc, o, name, R[B]) : -1;
+        if (r >= 0) {
+            consume(vm, R, B);
+            consume(vm, R, A);
+            return r ? SLOW_GO : SLOW_RAISED;
         }
         uint32_t before = p->shape;
         uint16_t nkeys = vm->shapes[before]->nkeys;
@@ -505,10 +558,10 @@ bool ou_slow_setattr(VM *vm, Value *R, const Ins *pc)
     }
     consume(vm, R, B);
     consume(vm, R, A);
-    return ok;
+    return ok ? SLOW_TRUE : SLOW_RAISED;
 }
 
-bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
+int ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
     Value o = R[B];
@@ -519,7 +572,7 @@ bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
                 retain(o);
             R[A] = retain(e->word);
             R[A + 2] = o;
-            return true;
+            return SLOW_TRUE;
         }
     }
     Str *name = ou_site_name(R, pc);
@@ -542,7 +595,7 @@ bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
                     retain(o);
                 R[A] = retain(f);
                 R[A + 2] = o;
-                return true;
+                return SLOW_TRUE;
             }
         }
     } else if (is_exact(o, T_MODULE)) {
@@ -553,13 +606,16 @@ bool ou_slow_getmethod(VM *vm, Value *R, const Ins *pc)
             ins_rewrite(pc, (Ins)at);
         }
     }
-    Value v = ou_getattr(vm, o, name);
+    Value v = V_NULL;
+    int r = ou_ask_getattr(vm, R, pc, o, name, &v);
+    R[A + 2] = V_UNBOUND;
+    if (r > 0)
+        return SLOW_GO;
     consume(vm, R, B);
     if (v == V_NULL)
-        return false;
+        return SLOW_RAISED;
     R[A] = v;
-    R[A + 2] = V_UNBOUND;
-    return true;
+    return SLOW_TRUE;
 }
 
 /* ---- items ---- */
@@ -614,7 +670,8 @@ bool ou_slow_setitem(VM *vm, Value *R, const Ins *pc)
     uint8_t want = is_small(k) && is_exact(o, T_LIST) ? OP_SETITEM_LI : is_exact(o, T_DICT) ? OP_SETITEM_D : OP_SETITEM;
     if (INS_OP(i) != want)
         respecialise(pc, want);
-    bool ok = ou_setitem(vm, o, k, R[C]);
+    int r = is_of_class(vm, o) ? ou_ask_setitem(vm, R, pc, o, k, R[C]) : -1;
+    bool ok = r < 0 ? ou_setitem(vm, o, k, R[C]) : r;
     consume(vm, R, C);
     consume(vm, R, B);
     consume(vm, R, A);
@@ -641,8 +698,15 @@ int ou_slow_foriter(VM *vm, Value *R, const Ins *pc)
     }
     if (op != want) {
         respecialise(pc, want);
-        if (want == OP_FORITER_G || want == OP_FORITER_P)
-            return 2;
+        if (want == OP_FORITER_G || want == OP_FORITER_P) {
+            vm->pc = pc - 1; /* run that */
+            return SLOW_GO;
+        }
+    }
+    if (is_of_class(vm, it)) {
+        int r = ou_ask_next(vm, R, pc, it);
+        if (r >= 0)
+            return r ? SLOW_GO : SLOW_RAISED;
     }
     Type *t = ou_type_of(vm, it);
     if (!t->slots.next) {

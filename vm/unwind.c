@@ -163,6 +163,7 @@ bool ou_unwind(VM *vm, Value **Rp, const Ins **pcp)
             Value fn = R[-2], link = R[-1];
             size_t dist = link >> LINK_SHIFT;
             Value inst = V_NULL;
+            Ins stub_ins = OP_NOP;
             vm->exc = V_NULL;
             if (dist == 0) {
                 uint8_t stub = INS_OP(*link_pc(link));
@@ -174,6 +175,7 @@ bool ou_unwind(VM *vm, Value **Rp, const Ins **pcp)
                     vm->exc = exc;
                     return false;
                 }
+                stub_ins = *link_pc(link);
                 vm->top = R - FRAME_DETACHED;
                 pc = (const Ins *)(uintptr_t)R[-3];
                 R = (Value *)(uintptr_t)R[-4];
@@ -190,6 +192,11 @@ bool ou_unwind(VM *vm, Value **Rp, const Ins **pcp)
             release(vm, fn);
             xrelease(vm, inst);
             vm->exc = exc;
+            if (INS_OP(stub_ins) == OP_ANSWER && ou_ask_failed(vm, R, &pc, stub_ins)) {
+                *Rp = R;
+                *pcp = pc;
+                return true;
+            }
         }
         ou_exc_here(vm, R, pc);
     }

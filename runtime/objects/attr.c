@@ -2,6 +2,7 @@
  * Entry points: ou_getattr, ou_setattr, ou_type_lookup, ou_generic_getattr, ou_instance_get,
  * ou_lookup_special. The one thing to know: inside, names are interned, so that they compare by pointer;
  * ou_name_interned makes them so. */
+#include "runtime/objects/dunder.h"
 #include "runtime/objects/errors.h"
 #include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
@@ -311,7 +312,8 @@ bool ou_generic_setattr(VM *vm, Value o, Str *name, Value v) {
 /* ---- any object -------------------------------------------------------------------------------------- */
 
 /* An AttributeError of a script's __getattr__ that says nothing about what was looked for learns it here. */
-static void note_attribute(VM *vm, Value o, Str *name) {
+void ou_note_attribute(VM *vm, Value o, Str *name) {
+    if (!ou_exc_matches(vm, E_ATTRIBUTE)) return;
     ExcAttr *e = (ExcAttr *)v_obj(vm->exc);
     if (e->name != V_NULL || e->obj != V_NULL) return;
     e->name = retain(v_of(name));
@@ -321,7 +323,7 @@ static void note_attribute(VM *vm, Value o, Str *name) {
 Value ou_getattr(VM *vm, Value o, Str *name) {
     Type *t = ou_type_of(vm, o);
     Value v = t->slots.getattr(vm, o, name);
-    if (v == V_NULL && ou_exc_matches(vm, E_ATTRIBUTE)) note_attribute(vm, o, name);
+    if (v == V_NULL) ou_note_attribute(vm, o, name);
     return v;
 }
 

@@ -40,6 +40,8 @@ typedef Value (*NativeFn)(VM *vm, const Value *args, int n);
 enum {
     ND_STATIC = 1, ND_CLASS = 2, /* staticmethod, classmethod (args[0] is the class) */
     ND_RAW = 4, /* function with *args: a call by position alone passes the arguments as they are, n is ~count then */
+    /* With one argument the function gives what that method of the argument returns: the evaluator runs a script method as a frame. */
+    ND_LEN = 8, ND_NEXT = 16, ND_ITER = 32, ND_ABS = 64, ND_ASKS = ND_LEN | ND_NEXT | ND_ITER | ND_ABS,
 };
 
 typedef struct NativeDef {

@@ -6,6 +6,7 @@
 
 #include "runtime/objects/containers.h"
 #include "runtime/objects/containers_impl.h"
+#include "runtime/objects/dunder.h"
 #include "runtime/objects/errors.h"
 #include "runtime/objects/errors_impl.h"
 #include "runtime/objects/func.h"
@@ -163,7 +164,7 @@ int ou_truth(VM *vm, Value v)
 
 /* ---- comparison ----------------------------------------------------------------------------------------------------------- */
 
-static const CmpOp swapped[] = {CMP_GT, CMP_GE, CMP_EQ, CMP_NE, CMP_LT, CMP_LE};
+const CmpOp ou_compare_swapped[6] = {CMP_GT, CMP_GE, CMP_EQ, CMP_NE, CMP_LT, CMP_LE};
 static const char *const cmp_text[] = {"<", "<=", "==", "!=", ">", ">="};
 
 static Value cmp_result(CmpOp op, bool lt, bool eq)
@@ -190,6 +191,15 @@ static Value compare_doubles(double a, double b, CmpOp op)
     }
 }
 
+Value ou_compare_unknown(VM *vm, Value a, Value b, CmpOp op)
+{
+    if (op == CMP_EQ)
+        return v_bool(a == b);
+    if (op == CMP_NE)
+        return v_bool(a != b);
+    return ou_raise(vm, E_TYPE, "'%s' not supported between instances of '%T' and '%T'", cmp_text[op], a, b);
+}
+
 /* a and b are retained by the caller. */
 static Value compare_slots(VM *vm, Value a, Value b, CmpOp op)
 {
@@ -198,7 +208,7 @@ static Value compare_slots(VM *vm, Value a, Value b, CmpOp op)
     Value r;
     if (ta != tb && tb->slots.compare && ou_is_subtype(tb, ta)) {
         tried = true;
-        r = tb->slots.compare(vm, b, a, swapped[op]);
+        r = tb->slots.compare(vm, b, a, ou_compare_swapped[op]);
         if (r != V_NOTIMPL)
             return r;
     }
@@ -208,15 +218,11 @@ static Value compare_slots(VM *vm, Value a, Value b, CmpOp op)
             return r;
     }
     if (!tried && tb->slots.compare) {
-        r = tb->slots.compare(vm, b, a, swapped[op]);
+        r = tb->slots.compare(vm, b, a, ou_compare_swapped[op]);
         if (r != V_NOTIMPL)
             return r;
     }
-    if (op == CMP_EQ)
-        return v_bool(a == b);
-    if (op == CMP_NE)
-        return v_bool(a != b);
-    return ou_raise(vm, E_TYPE, "'%s' not supported between instances of '%T' and '%T'", cmp_text[op], a, b);
+    return ou_compare_unknown(vm, a, b, op);
 }
 
 Value ou_compare(VM *vm, Value a, Value b, CmpOp op)
@@ -298,8 +304,9 @@ static Value binary_slots(VM *vm, BinOp op, Value a, Value b)
     return fb ? fb(vm, a, b) : V_NOTIMPL;
 }
 
-static Value binary_error(VM *vm, const char *text, BinOp op, Value a, Value b)
+Value ou_operator_error(VM *vm, BinOp op, bool inplace, Value a, Value b)
 {
+    const char *text = inplace ? inplace_text[op] : bin_text[op];
     if (op == BIN_RSHIFT && is_exact(a, T_NATIVE) && strncmp(((Native *)v_obj(a))->def->sig, "print(", 6) == 0)
         return ou_raise(vm, E_TYPE,
                         "unsupported operand type(s) for %s: '%T' and '%T'. Did you mean \"print(<message>, "
@@ -383,10 +390,15 @@ Value ou_binary(VM *vm, BinOp op, Value a, Value b)
     retain(b);
     r = binary_slots(vm, op, a, b);
     if (r == V_NOTIMPL)
-        r = binary_error(vm, bin_text[op], op, a, b);
+        r = ou_operator_error(vm, op, false, a, b);
     release(vm, a);
     release(vm, b);
     return r;
+}
+
+bool ou_right_before_inplace(BinOp op, const Type *ta, const Type *tb)
+{
+    return (op == BIN_ADD || op == BIN_MUL) && !(ta->flags & TF_HEAP) && tb->slots.binary[op] == ou_slot_script_binary[op];
 }
 
 Value ou_inplace(VM *vm, BinOp op, Value a, Value b)
@@ -397,11 +409,17 @@ Value ou_inplace(VM *vm, BinOp op, Value a, Value b)
     retain(a);
     retain(b);
     Type *ta = ou_type_of(vm, a);
-    r = ta->slots.inplace[op] ? ta->slots.inplace[op](vm, a, b) : V_NOTIMPL;
+    r = V_NOTIMPL;
+    if (ta->slots.inplace[op]) {
+        if (ou_right_before_inplace(op, ta, ou_type_of(vm, b)))
+            r = ou_slot_script_binary[op](vm, a, b);
+        if (r == V_NOTIMPL)
+            r = ta->slots.inplace[op](vm, a, b);
+    }
     if (r == V_NOTIMPL)
         r = binary_slots(vm, op, a, b);
     if (r == V_NOTIMPL)
-        r = binary_error(vm, inplace_text[op], op, a, b);
+        r = ou_operator_error(vm, op, true, a, b);
     release(vm, a);
     release(vm, b);
     return r;
@@ -578,6 +596,15 @@ int64_t ou_length_hint(VM *vm, Value o, int64_t dflt)
     return vm->exc == V_NULL ? n : -1;
 }
 
+Value ou_iter_checked(VM *vm, Value it)
+{
+    if (it == V_NULL || ou_type_of(vm, it)->slots.next)
+        return it;
+    ou_raise(vm, E_TYPE, "iter() returned non-iterator of type '%T'", it);
+    release(vm, it);
+    return V_NULL;
+}
+
 Value ou_iter(VM *vm, Value o)
 {
     Type *t = ou_type_of(vm, o);
@@ -585,12 +612,7 @@ Value ou_iter(VM *vm, Value o)
         retain(o);
         Value it = t->slots.iter(vm, o);
         release(vm, o);
-        if (it != V_NULL && !ou_type_of(vm, it)->slots.next) {
-            ou_raise(vm, E_TYPE, "iter() returned non-iterator of type '%T'", it);
-            release(vm, it);
-            return V_NULL;
-        }
-        return it;
+        return ou_iter_checked(vm, it);
     }
     if (t->slots.getitem && (t->flags & (TF_HEAP | TF_SEQUENCE))) {
         SeqIter *it = ou_new(vm, ou_builtin(vm, T_SEQ_ITER), 0);

@@ -4,6 +4,7 @@
  * functions); ou_slots_update_all decides for each slot. Rows of one slot stand next to each other. */
 #include <inttypes.h>
 
+#include "runtime/objects/dunder.h"
 #include "runtime/objects/errors.h"
 #include "runtime/objects/numbers.h"
 #include "runtime/objects/typeimpl.h"
@@ -65,15 +66,13 @@ static bool script_hash(VM *vm, Value self, int64_t *out) {
     return true;
 }
 
+const NameId ou_compare_names[6] = {N_DU_lt, N_DU_le, N_DU_eq, N_DU_ne, N_DU_gt, N_DU_ge};
+
 static Value script_compare(VM *vm, Value a, Value b, CmpOp op) {
-    static const NameId ids[] = {N_DU_lt, N_DU_le, N_DU_eq, N_DU_ne, N_DU_gt, N_DU_ge};
-    bool absent;
-    Value v = ou_call_special(vm, a, ids[op], &b, 1, &absent);
-    return absent ? V_NOTIMPL : v;
+    return ou_call_or_notimpl(vm, a, ou_compare_names[op], b);
 }
 
-static int script_truth(VM *vm, Value self) {
-    Value v = ou_call_special(vm, self, N_DU_bool, NULL, 0, NULL);
+int ou_bool_checked(VM *vm, Value v) {
     if (v == V_NULL) return -1;
     if (!is_bool(v)) {
         ou_raise(vm, E_TYPE, "__bool__ should return bool, returned %T", v);
@@ -83,9 +82,13 @@ static int script_truth(VM *vm, Value self) {
     return v == V_TRUE;
 }
 
-static int64_t script_len(VM *vm, Value self) {
-    Value v = ou_call_special(vm, self, N_DU_len, NULL, 0, NULL);
+static int script_truth(VM *vm, Value self) {
+    return ou_bool_checked(vm, ou_call_special(vm, self, N_DU_bool, NULL, 0, NULL));
+}
+
+int64_t ou_len_checked(VM *vm, Value v) {
     if (v == V_NULL) return -1;
+    if (is_small(v) && v_small(v) >= 0) return v_small(v);
     Value i = ou_index(vm, v);
     release(vm, v);
     if (i == V_NULL) return -1;
@@ -98,6 +101,10 @@ static int64_t script_len(VM *vm, Value self) {
     }
     release(vm, i);
     return n;
+}
+
+static int64_t script_len(VM *vm, Value self) {
+    return ou_len_checked(vm, ou_call_special(vm, self, N_DU_len, NULL, 0, NULL));
 }
 
 static Value script_call(VM *vm, Value self, const Value *args, int n, Tuple *kwnames) {
@@ -115,7 +122,8 @@ static Value script_call(VM *vm, Value self, const Value *args, int n, Tuple *kw
     return r;
 }
 
-static Value script_getattr(VM *vm, Value self, Str *name) {
+Value ou_getattr_before_hook(VM *vm, Value self, Str *name, Value *hook_out) {
+    *hook_out = V_NULL;
     Type *t = ou_type_of(vm, self);
     Value base = ou_type_lookup(vm, t, vm->names[N_DU_getattribute]);
     Value hook = ou_type_lookup(vm, t, vm->names[N_DU_getattr]);
@@ -142,11 +150,19 @@ static Value script_getattr(VM *vm, Value self, Str *name) {
         missing = true;
     }
     if (missing && hook == V_NULL) ou_raise_attr(vm, self, name);
-    if (missing && hook != V_NULL) {
-        Value arg = v_of(name);
-        v = ou_call_special(vm, self, N_DU_getattr, &arg, 1, NULL);
-    }
-    if (hook != V_NULL) release(vm, hook);
+    if (missing)
+        *hook_out = hook;
+    else if (hook != V_NULL)
+        release(vm, hook);
+    return v;
+}
+
+static Value script_getattr(VM *vm, Value self, Str *name) {
+    Value hook, v = ou_getattr_before_hook(vm, self, name, &hook);
+    if (hook == V_NULL) return v;
+    Value arg = v_of(name);
+    v = ou_call_special(vm, self, N_DU_getattr, &arg, 1, NULL);
+    release(vm, hook);
     return v;
 }
 
@@ -239,32 +255,31 @@ static void script_finalize(VM *vm, Obj *o) {
     release(vm, f);
 }
 
-static const NameId bin_names[BIN_COUNT][2] = {
+const NameId ou_operator_names[BIN_COUNT][3] = {
     /* ORDER: binop */
-    {N_DU_add, N_DU_radd},
-    {N_DU_sub, N_DU_rsub},
-    {N_DU_mul, N_DU_rmul},
-    {N_DU_truediv, N_DU_rtruediv},
-    {N_DU_floordiv, N_DU_rfloordiv},
-    {N_DU_mod, N_DU_rmod},
-    {N_DU_pow, N_DU_rpow},
-    {N_DU_lshift, N_DU_rlshift},
-    {N_DU_rshift, N_DU_rrshift},
-    {N_DU_and, N_DU_rand},
-    {N_DU_or, N_DU_ror},
-    {N_DU_xor, N_DU_rxor},
-    {N_DU_matmul, N_DU_rmatmul},
-    {N_DU_divmod, N_DU_rdivmod},
+    {N_DU_add, N_DU_radd, N_DU_iadd},
+    {N_DU_sub, N_DU_rsub, N_DU_isub},
+    {N_DU_mul, N_DU_rmul, N_DU_imul},
+    {N_DU_truediv, N_DU_rtruediv, N_DU_itruediv},
+    {N_DU_floordiv, N_DU_rfloordiv, N_DU_ifloordiv},
+    {N_DU_mod, N_DU_rmod, N_DU_imod},
+    {N_DU_pow, N_DU_rpow, N_DU_ipow},
+    {N_DU_lshift, N_DU_rlshift, N_DU_ilshift},
+    {N_DU_rshift, N_DU_rrshift, N_DU_irshift},
+    {N_DU_and, N_DU_rand, N_DU_iand},
+    {N_DU_or, N_DU_ror, N_DU_ior},
+    {N_DU_xor, N_DU_rxor, N_DU_ixor},
+    {N_DU_matmul, N_DU_rmatmul, N_DU_imatmul},
+    {N_DU_divmod, N_DU_rdivmod, N_DU_divmod /* there is none */},
 };
 
-static Value call_or_notimpl(VM *vm, Value self, NameId id, Value arg) {
+Value ou_call_or_notimpl(VM *vm, Value self, NameId id, Value arg) {
     bool absent;
     Value v = ou_call_special(vm, self, id, &arg, 1, &absent);
     return absent ? V_NOTIMPL : v;
 }
 
-/* Does b's class bring its own reflected method, different from a's? Then a subclass goes first. */
-static bool is_overloaded(VM *vm, Type *ta, Type *tb, NameId id) {
+bool ou_is_overloaded(VM *vm, Type *ta, Type *tb, NameId id) {
     Value fb = ou_type_lookup(vm, tb, vm->names[id]);
     return fb != V_NULL && fb != ou_type_lookup(vm, ta, vm->names[id]);
 }
@@ -272,18 +287,18 @@ static bool is_overloaded(VM *vm, Type *ta, Type *tb, NameId id) {
 static Value binary_by_name(VM *vm, Value a, Value b, BinOp op) {
     Type *ta = ou_type_of(vm, a), *tb = ou_type_of(vm, b);
     Value (*fn)(VM *, Value, Value) = ou_slot_script_binary[op];
-    NameId id = bin_names[op][0], rid = bin_names[op][1];
+    NameId id = ou_operator_names[op][DUNDER_LEFT], rid = ou_operator_names[op][DUNDER_RIGHT];
     bool other = ta != tb && tb->slots.binary[op] == fn;
     if (ta->slots.binary[op] == fn) {
-        if (other && ou_is_subtype(tb, ta) && is_overloaded(vm, ta, tb, rid)) {
-            Value r = call_or_notimpl(vm, b, rid, a);
+        if (other && ou_is_subtype(tb, ta) && ou_is_overloaded(vm, ta, tb, rid)) {
+            Value r = ou_call_or_notimpl(vm, b, rid, a);
             if (r != V_NOTIMPL) return r;
             other = false;
         }
-        Value r = call_or_notimpl(vm, a, id, b);
+        Value r = ou_call_or_notimpl(vm, a, id, b);
         if (r != V_NOTIMPL || ta == tb) return r;
     }
-    return other ? call_or_notimpl(vm, b, rid, a) : V_NOTIMPL;
+    return other ? ou_call_or_notimpl(vm, b, rid, a) : V_NOTIMPL;
 }
 
 #define EACH_BINOP(X)                                                                                       \
@@ -303,7 +318,7 @@ EACH_BINOP(X)
 #undef X
 #define X(op, n)                                        \
     static Value script_##n(VM *vm, Value a, Value b) { \
-        return call_or_notimpl(vm, a, N_DU_##n, b);     \
+        return ou_call_or_notimpl(vm, a, N_DU_##n, b);     \
     }
 EACH_INPLACE(X)
 #undef X
