@@ -30,7 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 EXPECTED = (".out", ".re", ".err", ".exit")
-NOT_SUITES = {"bench", "fuzz", "unit", "embed"}
+NOT_SUITES = {"bench", "cpython", "fuzz", "unit", "embed"}
 IN_FOLDER = {"errors"}  # suites whose scripts run in their own folder under a relative name: tracebacks show it
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed$")
 
