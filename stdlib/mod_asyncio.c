@@ -36,7 +36,7 @@ static Value get_policy_loop(VM *vm, const Value *args, int n)
     (void)args;
     (void)n;
     Value v = vm->thread->loop_policy_loop;
-    return v == V_NULL ? V_NONE : retain(v);
+    return v == V_NULL ? V_FALSE : retain(v); /* False: none was set, so the main thread may make one */
 }
 static Value set_policy_loop(VM *vm, const Value *args, int n)
 {

@@ -60,11 +60,23 @@ static Value make_version(VM *vm)
     return one_of(vm, &version_def, items, 5);
 }
 
+static Value given(VM *vm, char letter)
+{
+    int n = 0;
+    for (const char *p = vm->options; *p; p++)
+        n += *p == letter;
+    return v_smallint(n);
+}
+
 static Value make_flags(VM *vm)
 {
     Value items[18];
     for (int i = 0; i < 18; i++)
         items[i] = V_INT0;
+    static const char letters[] = "dii    Evbq I";
+    for (int i = 0; letters[i]; i++)
+        if (letters[i] != ' ')
+            items[i] = given(vm, letters[i]);
     items[3] = v_smallint(vm->optimize);
     items[4] = items[5] = items[6] = v_smallint(1);
     items[11] = v_smallint(1);

@@ -250,6 +250,7 @@ static ouro_vm *open_vm(const Options *o)
     cfg.optimize = o->optimize;
     cfg.safe_path = o->safe_path;
     cfg.dev_mode = o->dev_mode;
+    cfg.options = o->letters;
     char *path = o->no_env ? getenv("OUROPATH") : NULL; /* read when the VM is opened; the program's children see it again */
     path = path ? strdup(path) : NULL;
     if (path)

@@ -54,6 +54,11 @@ static bool say_version(int *status)
 
 static void set_flag(Options *o, char letter)
 {
+    size_t n = strlen(o->letters);
+    if (strchr("bdEiqv", letter) && n + 1 < sizeof o->letters)
+        o->letters[n] = letter;
+    else if (letter == 'I' && n + 2 < sizeof o->letters)
+        memcpy(o->letters + n, "EI", 2);
     switch (letter) {
     case 'i': o->interactive = true; break;
     case 'q': o->quiet = true; break;

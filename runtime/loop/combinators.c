@@ -126,11 +126,8 @@ Value ou_ensure_future(VM *vm, Value aw, Loop *l)
             return ou_raise(vm, E_VALUE, "The future belongs to a different loop than the one specified as the loop argument");
         return retain(aw);
     }
-    if (l && l->task_factory == V_NONE && ou_is_coroutine_like(vm, aw)) {
-        if (!ou_loop_check_closed(vm, l))
-            return V_NULL;
+    if (l && l->task_factory == V_NONE && !(l->own & LOOP_OWN_CREATE_TASK) && !l->closed && ou_is_coroutine_like(vm, aw))
         return ou_task_new(vm, l, aw, V_NONE, V_NULL, false);
-    }
     Value f = ou_import_attr(vm, "asyncio.tasks", "_ensure_future");
     if (f == V_NULL)
         return V_NULL;

@@ -6,6 +6,7 @@
 
 #include "runtime/objects/import.h"
 #include "runtime/objects/typing.h"
+#include "vm/eval.h"
 
 bool ou_is_future(VM *vm, Value v) { return is_exact(v, T_FUTURE) || is_exact(v, T_TASK) || (is_obj(v) && ou_is_a(vm, v, T_FUTURE)); }
 
@@ -380,10 +381,10 @@ static Value iter_send(VM *vm, const Value *args, int n)
 }
 static Value iter_throw(VM *vm, const Value *args, int n)
 {
-    if (n > 2 && args[2] != V_NULL &&
-        !ou_warn(vm, E_DEPRECATION_WARNING, 1, "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead."))
-        return V_NULL;
-    Value e = ou_exc_normalize(vm, n > 2 && args[2] != V_NULL && args[2] != V_NONE && is_obj(args[2]) && (ou_type_of(vm, args[2])->flags & TF_EXC) ? args[2] : args[1]);
+    int given = 1;
+    while (given < n - 1 && given < 3 && args[given + 1] != V_NULL)
+        given++;
+    Value e = ou_throw_args(vm, args + 1, given);
     if (e == V_NULL)
         return V_NULL;
     Value v = iter_step(vm, (FutureIter *)v_obj(args[0]), e);
@@ -546,6 +547,8 @@ static Value f_add_done_callback(VM *vm, const Value *args, int n)
 static Value f_remove_done_callback(VM *vm, const Value *args, int n)
 {
     (void)n;
+    if (!ready(vm, args[0]))
+        return V_NULL;
     Future *f = as_future(args[0]);
     int64_t removed = 0;
     /* A comparison may run script code that changes the list: begin again after each removal. */

@@ -84,12 +84,25 @@ Value ou_call_at_native(VM *vm, Loop *l, double when, HandleFn fn, Value owner, 
 
 /* ---- reports ---- */
 
+/* Where the subject of a report was made, if it was in debug mode. */
+static Value source_of(VM *vm, Value subject)
+{
+    Value source = V_NULL;
+    if (ou_is_future(vm, subject))
+        source = as_future(subject)->extra ? as_future(subject)->extra->source : V_NULL;
+    else if (ou_is_a(vm, subject, T_HANDLE))
+        source = as_handle(subject)->source;
+    return source == V_NONE ? V_NULL : source;
+}
+
 void ou_loop_call_exception_handler(VM *vm, Loop *l, const char *message, Value exc, const char *key, Value subject)
 {
+    Value source = key ? source_of(vm, subject) : V_NULL;
     Value ctx = ou_dict_new(vm), msg = ou_str_c(vm, message), v = V_NULL;
     if (ctx != V_NULL && msg != V_NULL && ou_dict_set_c(vm, as_dict(ctx), "message", msg) &&
         (exc == V_NULL || ou_dict_set_c(vm, as_dict(ctx), "exception", exc)) &&
-        (!key || ou_dict_set_c(vm, as_dict(ctx), key, subject)))
+        (!key || ou_dict_set_c(vm, as_dict(ctx), key, subject)) &&
+        (source == V_NULL || ou_dict_set_c(vm, as_dict(ctx), "source_traceback", source)))
         v = ou_call_method_c(vm, v_of(l), "call_exception_handler", &ctx, 1);
     xrelease(vm, ctx);
     xrelease(vm, msg);

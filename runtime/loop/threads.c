@@ -269,11 +269,16 @@ void ou_interrupt_main(VM *vm)
 void ou_threads_after_fork(VM *vm)
 {
     struct Lock *k = vm->lock;
+    ThreadState *mine = vm->thread, *main = &vm->main_thread;
+    Loop *running = mine->running_loop; /* the parent runs it: the child may begin one of its own */
+    mine->running_loop = NULL;
+    if (running)
+        release(vm, v_of(running));
+    set_owned(vm, &mine->loop_policy_loop, V_NULL);
     if (!k)
         return;
     lock_init(k);
     k->waiting = k->ending = 0;
-    ThreadState *mine = vm->thread, *main = &vm->main_thread;
     main->prev = NULL;
     main->next = mine == main ? NULL : mine;
     if (mine != main) {
