@@ -308,23 +308,29 @@ static Value sys_set_int_max_str_digits(VM *vm, const Value *args, int n)
     return V_NONE;
 }
 
+typedef struct SysState {
+    Value audit_hooks; /* list, or V_NULL */
+    double switch_interval; /* what was set, and does nothing; 0: nothing was */
+} SysState;
+
 static Value sys_getswitchinterval(VM *vm, const Value *args, int n)
 {
     (void)args;
     (void)n;
-    double *d = ou_module_record(vm, MOD_sys, sizeof(double));
-    return !d ? V_NULL : v_float(*d > 0 ? *d : 0.005);
+    SysState *st = ou_module_record(vm, MOD_sys, sizeof *st);
+    return !st ? V_NULL : v_float(st->switch_interval > 0 ? st->switch_interval : 0.005);
 }
 
 static Value sys_setswitchinterval(VM *vm, const Value *args, int n)
 {
     (void)n;
-    double v, *d = ou_module_record(vm, MOD_sys, sizeof(double));
-    if (!d || !ou_to_double(vm, args[0], &v))
+    SysState *st = ou_module_record(vm, MOD_sys, sizeof *st);
+    double v;
+    if (!st || !ou_to_double(vm, args[0], &v))
         return V_NULL;
     if (!(v > 0))
         return ou_raise(vm, E_VALUE, "switch interval must be strictly positive");
-    *d = v;
+    st->switch_interval = v;
     return V_NONE;
 }
 
@@ -365,10 +371,6 @@ static Value sys_getallocatedblocks(VM *vm, const Value *args, int n)
     (void)n;
     return ou_int(vm, (int64_t)vm->objects_alive);
 }
-
-typedef struct SysState {
-    Value audit_hooks; /* list, or V_NULL */
-} SysState;
 
 static bool call_audit_hooks(VM *vm, Value event, Value args)
 {

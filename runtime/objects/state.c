@@ -174,7 +174,7 @@ static void drop_library(VM *vm) {
     if (spec) obj_release(vm, spec);
     ou_exc_clear(vm);
     ou_method_cache_clear(vm);
-    while (ou_gc_collect(vm, 2) > 0) {
+    for (int rounds = 0; rounds < 100 && ou_gc_collect(vm, 2) > 0; rounds++) {
     }
 }
 

@@ -78,6 +78,8 @@ static void function_clear(VM *vm, Obj *o) {
     obj_xrelease(vm, kwdefaults);
     set_owned(vm, &f->annotations, V_NULL);
     set_owned(vm, &f->type_params, V_NULL);
+    set_owned(vm, &f->module, V_NONE);
+    set_owned(vm, &f->doc, V_NONE);
 }
 
 static Value address_repr(VM *vm, const char *head, Str *name, Value self) {
