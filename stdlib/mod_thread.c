@@ -65,6 +65,7 @@ static void lock_dealloc(VM *vm, Obj *o)
     ou_finish_dealloc(vm, o, 0);
 }
 
+enum { UNINTERRUPTED = -2 };
 /* 1 got it, 0 timed out, -1 raised (Ctrl-C). timeout < 0: without limit. */
 static int lock_acquire(VM *vm, LockObj *k, double timeout)
 {
@@ -100,7 +101,7 @@ static int lock_acquire(VM *vm, LockObj *k, double timeout)
             break;
         if (timeout >= 0 && until >= limit)
             break;
-        if (vm->attention && !ou_safepoint(vm)) {
+        if (timeout != UNINTERRUPTED && vm->attention && !ou_safepoint(vm)) {
             release(vm, v_of(k));
             return -1;
         }
@@ -213,6 +214,7 @@ static Value k_release_save(VM *vm, const Value *args, int n)
     lock_free(k);
     return v;
 }
+/* For Condition.wait(): whatever interrupts, the lock is held afterwards. */
 static Value k_acquire_restore(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -220,10 +222,9 @@ static Value k_acquire_restore(VM *vm, const Value *args, int n)
     int64_t count;
     if (!is_exact(args[1], T_TUPLE) || !ou_index_i64(vm, as_tuple(args[1])->items[0], &count))
         return V_NULL;
-    if (lock_acquire(vm, k, -1) < 0)
-        return V_NULL;
+    lock_acquire(vm, k, UNINTERRUPTED);
     k->count = (uint64_t)count;
-    k->owner = me();
+    k->owner = k->reentrant ? me() : 0;
     return V_NONE;
 }
 static Value lock_repr(VM *vm, Value self)
@@ -258,6 +259,8 @@ static const NativeDef lock_methods[] = {
     {"locked()", k_locked, NULL, 0},
     {"locked_lock()", k_locked, NULL, 0},
     {"_at_fork_reinit()", k_reinit, NULL, 0},
+    {"_release_save()", k_release_save, NULL, 0},
+    {"_acquire_restore(state, /)", k_acquire_restore, NULL, 0},
     {"__enter__()", k_enter, NULL, 0},
     {"__exit__(type, value, traceback, /)", k_exit, NULL, 0},
     {0},
