@@ -359,8 +359,10 @@ static void flush_std(VM *vm, bool tell)
             ok = r != V_NULL;
             xrelease(vm, r);
         }
+        if (!ok && tell && vm->lost_output)
+            *vm->lost_output = true;
         if (!ok && tell && i == 0)
-            ou_unraisable(vm, NULL, f);
+            ou_unraisable(vm, "Exception ignored on flushing sys.stdout", V_NONE);
         else if (!ok)
             ou_exc_clear(vm);
         release(vm, f);

@@ -116,7 +116,6 @@ bool ou_gen_set_name(VM *vm, Value self, Value v);
 bool ou_gen_set_qualname(VM *vm, Value self, Value v);
 Value ou_gen_get_code(VM *vm, Value self);
 Value ou_gen_get_frame(VM *vm, Value self);
-Value ou_throw_args(VM *vm, const Value *args, int n); /* throw(type, value, tb): an instance, owned */
 void ou_gen_finalize_slot(VM *vm, Obj *o);
 void ou_gen_dealloc(VM *vm, Obj *o);
 void ou_gen_traverse(VM *vm, Obj *o, VisitFn visit, void *arg);

@@ -35,6 +35,7 @@ ouro_vm *ouro_open(const ouro_config *cfg)
     vm->optimize = (uint8_t)(cfg->optimize < 0 ? 0 : cfg->optimize > 2 ? 2 : cfg->optimize);
     vm->safe_path = cfg->safe_path;
     vm->dev_mode = cfg->dev_mode;
+    vm->lost_output = cfg->lost_output;
     for (size_t i = 0; cfg->options && cfg->options[i] && i + 1 < sizeof vm->options; i++)
         vm->options[i] = cfg->options[i];
     if (!ou_threads_boot(vm) || !ou_api_boot(vm, cfg->ud)) {

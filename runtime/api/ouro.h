@@ -71,6 +71,7 @@ typedef struct ouro_config {
     bool safe_path;      /* sys.path gets no folder of the script, nor "" */
     bool dev_mode;       /* sys.flags.dev_mode: asyncio's debug mode, all warnings */
     const char *options; /* letters of Python's command line ("dEiIqv") that sys.flags is to show; NULL: none */
+    bool *lost_output;   /* set by ouro_close() when what was printed last could not be written; NULL: nobody asks */
     /* For tests: the allocation with this number fails, and so many in a row from there, small blocks that never reach `alloc`
      * included. 0: none. */
     uint64_t fail_alloc, fail_count;

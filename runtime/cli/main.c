@@ -242,7 +242,7 @@ static int run(ouro_vm *vm, const Options *o, const char *program, bool *killed)
     return status;
 }
 
-static ouro_vm *open_vm(const Options *o)
+static ouro_vm *open_vm(const Options *o, bool *lost_output)
 {
     ouro_config cfg;
     ouro_config_init(&cfg);
@@ -251,6 +251,7 @@ static ouro_vm *open_vm(const Options *o)
     cfg.safe_path = o->safe_path;
     cfg.dev_mode = o->dev_mode;
     cfg.options = o->letters;
+    cfg.lost_output = lost_output;
     char *path = o->no_env ? getenv("OUROPATH") : NULL; /* read when the VM is opened; the program's children see it again */
     path = path ? strdup(path) : NULL;
     if (path)
@@ -265,10 +266,10 @@ static ouro_vm *open_vm(const Options *o)
 int main(int argc, char **argv)
 {
     int status = 1;
-    bool killed = false;
+    bool killed = false, lost_output = false;
     Options o = {.warnings = calloc((size_t)argc + 1, sizeof(char *)), .xoptions = calloc((size_t)argc + 1, sizeof(char *))};
     ouro_vm *vm = NULL;
-    if (!o.warnings || !o.xoptions || (options_parse(&o, argc, argv, &status) && !(vm = open_vm(&o))))
+    if (!o.warnings || !o.xoptions || (options_parse(&o, argc, argv, &status) && !(vm = open_vm(&o, &lost_output))))
         fputs("ouro: out of memory\n", stderr);
     if (vm) {
         char here[4096] = "";
@@ -279,6 +280,8 @@ int main(int argc, char **argv)
             ok = ouro_add_path(vm, here, true) == OURO_OK;
         status = ok ? run(vm, &o, argv[0], &killed) : ouro_report(vm);
         uint64_t left = ouro_close(vm);
+        if (lost_output)
+            status = 120;
         if (left && getenv("OURO_LEAKCHECK")) {
             fprintf(stderr, "ouro: leaked %llu objects\n", (unsigned long long)left);
             status = 99;

@@ -6,7 +6,7 @@
 
 #include "runtime/objects/import.h"
 #include "runtime/objects/typing.h"
-#include "vm/eval.h"
+#include "vm/call.h"
 
 bool ou_is_future(VM *vm, Value v) { return is_exact(v, T_FUTURE) || is_exact(v, T_TASK) || (is_obj(v) && ou_is_a(vm, v, T_FUTURE)); }
 

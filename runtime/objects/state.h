@@ -116,6 +116,7 @@ struct ouro_vm {
     bool library_gone;      /* finalizing, and the modules' records are freed: nothing can be imported */
     bool debug;             /* origin tracking */
     bool dev_mode;
+    bool *lost_output;      /* to set when the last flush of stdout fails; NULL */
     char options[32];       /* letters of the command line that sys.flags shows */
     bool safe_path;         /* no folder of the script, no "" on sys.path */
     uint8_t optimize;       /* 1: no asserts, __debug__ is False; 2: no docstrings either */
