@@ -49,7 +49,8 @@ static Value insort(VM *vm, const Value *args, bool right)
     if (i < 0) return V_NULL;
     if (is_exact(args[0], T_LIST)) return ou_list_insert(vm, as_list(args[0]), i, args[1]) ? V_NONE : V_NULL;
     Value a[2] = {ou_int(vm, i), args[1]};
-    Value r = ou_call_method_c(vm, args[0], "insert", a, 2);
+    Value r = a[0] == V_NULL ? V_NULL : ou_call_method_c(vm, args[0], "insert", a, 2);
+    xrelease(vm, a[0]);
     if (r == V_NULL) return V_NULL;
     release(vm, r);
     return V_NONE;
