@@ -129,7 +129,7 @@ static int owned_values(int id)
 {
     switch (id) {
     case MOD_itertools: case MOD__collections: case MOD__functools: case MOD__odict: case MOD__re: case MOD__struct: case MOD__io: case MOD_atexit: case MOD_sys: case MOD_time: return 1;
-    case MOD_binascii: return 2;
+    case MOD_binascii: case MOD__datetime: return 2;
     case MOD__os: return 9;
     case MOD__warnings: case MOD__socket: return 3;
     case MOD__signal: return 66;
@@ -141,6 +141,7 @@ void ou_module_records_free(VM *vm)
 {
     for (int i = 0; i < MOD_COUNT; i++) {
         if (vm->module_state[i]) {
+            if (i == MOD__datetime) ou_datetime_fini(vm);
             for (int k = 0; k < owned_values(i); k++)
                 xrelease(vm, ((Value *)vm->module_state[i])[k]);
             Record *r = (Record *)vm->module_state[i] - 1;

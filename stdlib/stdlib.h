@@ -60,6 +60,7 @@ bool ou_signals_boot(VM *vm);   /* Ctrl-C is KeyboardInterrupt, if the host gran
 void ou_signals_fini(VM *vm);
 bool ou_signal_simulate(VM *vm, Value number); /* as if it had come; nothing without a handler of a script */
 void ou_unraisable_of(VM *vm, const char *fmt, Value what); /* ou_unraisable with the text that fmt, with one %R, makes */
+void ou_datetime_fini(VM *vm);    /* takes the cycles of its classes apart; the module has been imported */
 void ou_atexit_run(VM *vm);     /* atexit callbacks, last registered first */
 
 #endif

@@ -111,7 +111,7 @@ Value ou_type_module_name(VM *vm, Type *t) {
     if (v != V_NULL) return retain(v);
     if (t->def) {
         const char *dot = strrchr(t->def->name, '.');
-        return dot ? ou_str_new(vm, t->def->name, (size_t)(dot - t->def->name))
+        return dot ? v_of(ou_intern(vm, t->def->name, (size_t)(dot - t->def->name))) /* one for all: pickles say it once */
                    : retain(v_of(vm->names[N_builtins]));
     }
     return ou_raise(vm, E_ATTRIBUTE, "__module__");
