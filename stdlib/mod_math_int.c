@@ -21,11 +21,7 @@ static Value gcd2(VM *vm, Value a, Value b) /* ints */
     IntView va, vb;
     const mp_int *p = ou_int_view(&va, a), *q = ou_int_view(&vb, b);
     uint64_t size = (uint64_t)(p->used > q->used ? p->used : q->used);
-    if (!ou_int_charge(vm, size * MP_DIGIT_BIT, size)) return V_NULL; /* goes bit by bit */
-    mp_int r;
-    mp_err e = mp_init(&r);
-    if (e == MP_OKAY) e = mp_gcd(p, q, &r);
-    return ou_int_take(vm, &r, e);
+    return ou_int_charge(vm, size, size) ? ou_int_gcd(vm, p, q) : V_NULL;
 }
 
 static Value absolute(VM *vm, Value v) { return ou_int_sign(vm, v) < 0 ? ou_int_neg(vm, v) : retain(v); }

@@ -477,10 +477,12 @@ Value ou_int_op(VM *vm, BinOp op, Value a, Value b)
     }
     Value wide = ou_int_wide_op(vm, op, a, b);
     if (wide != V_NOTIMPL) return wide;
-    if (op == BIN_LSHIFT) return shift_left(vm, a, b);
-    if (op == BIN_RSHIFT) return shift_right(vm, a, b);
     IntView va, vb;
     const mp_int *p = ou_int_view(&va, a), *q = ou_int_view(&vb, b);
+    Value mid = ou_int_mid_op(vm, op, p, q);
+    if (mid != V_NOTIMPL) return mid;
+    if (op == BIN_LSHIFT) return shift_left(vm, a, b);
+    if (op == BIN_RSHIFT) return shift_right(vm, a, b);
     if (op == BIN_MUL || op == BIN_FLOORDIV || op == BIN_MOD || op == BIN_DIVMOD) {
         if (!ou_int_charge(vm, (uint64_t)p->used, (uint64_t)q->used)) return V_NULL;
         if (op != BIN_MUL) return divide_big(vm, op, p, q);
@@ -520,9 +522,31 @@ static mp_err inverse(const mp_int *a, const mp_int *m, mp_int *out)
     return e;
 }
 
+/* base ** exponent % mod in machine words, base < mod; the exponent has so many bits. */
+static uint64_t power_words(uint64_t base, const mp_digit *exponent, int bits, uint64_t mod)
+{
+    uint64_t acc = 1 % mod;
+    for (int i = bits - 1; i >= 0; i--) {
+        bool one = exponent[i / MP_DIGIT_BIT] >> (i % MP_DIGIT_BIT) & 1;
+        if (mod <= UINT32_MAX) {
+            acc = acc * acc % mod;
+            if (one) acc = acc * base % mod;
+        } else {
+            acc = (uint64_t)((unsigned __int128)acc * acc % mod);
+            if (one) acc = (uint64_t)((unsigned __int128)acc * base % mod);
+        }
+    }
+    return acc;
+}
+
 Value ou_int_pow_mod(VM *vm, Value a, Value b, Value m)
 {
     if (ou_int_sign(vm, m) == 0) return ou_raise(vm, E_VALUE, "pow() 3rd argument cannot be 0");
+    int64_t sa, sb, sm;
+    if (int_i64(a, &sa) && int_i64(b, &sb) && int_i64(m, &sm) && sb >= 0 && sm > 0) {
+        sa %= sm;
+        return ou_int(vm, (int64_t)power_words((uint64_t)(sa < 0 ? sa + sm : sa), (const mp_digit[]){(mp_digit)sb & MP_MASK, (mp_digit)sb >> MP_DIGIT_BIT}, 64 - __builtin_clzll((uint64_t)sb | 1), (uint64_t)sm));
+    }
     IntView va, vb, vm_;
     const mp_int *p = ou_int_view(&va, a), *n = ou_int_view(&vb, b), *q = ou_int_view(&vm_, m);
     if (!ou_int_charge(vm, (uint64_t)p->used, (uint64_t)q->used)) return V_NULL;
@@ -539,13 +563,8 @@ Value ou_int_pow_mod(VM *vm, Value a, Value b, Value m)
     }
     if (e == MP_OKAY && mp_cmp_d(&mod, 1) == MP_EQ) {
         mp_zero(&r);
-    } else if (e == MP_OKAY && mod.used <= 1) { /* 60-bit modulus: plain words */
-        uint64_t md = mod.dp[0], bd = base.used ? base.dp[0] : 0, acc = 1;
-        for (int i = mp_count_bits(n) - 1; i >= 0; i--) {
-            acc = (uint64_t)((unsigned __int128)acc * acc % md);
-            if (n->dp[i / MP_DIGIT_BIT] >> (i % MP_DIGIT_BIT) & 1) acc = (uint64_t)((unsigned __int128)acc * bd % md);
-        }
-        if (!ou_mp_set_u64(&r, acc)) e = MP_MEM;
+    } else if (e == MP_OKAY && mp_count_bits(&mod) <= 64) {
+        if (!ou_mp_set_u64(&r, power_words(mp_get_mag_u64(&base), n->dp, mp_count_bits(n), mp_get_mag_u64(&mod)))) e = MP_MEM;
     } else if (e == MP_OKAY) {
         if ((e = mp_abs(n, &t)) == MP_OKAY) e = mp_exptmod(&base, &t, &mod, &r);
     }
@@ -559,9 +578,12 @@ Value ou_int_neg(VM *vm, Value a)
     int64_t x;
     if (int_i64(a, &x) && x != INT64_MIN) return ou_int(vm, -x);
     IntView w;
+    const mp_int *m = ou_int_view(&w, a);
+    Value mid = ou_int_mid_neg(vm, m);
+    if (mid != V_NOTIMPL) return mid;
     mp_int r;
     mp_err e = mp_init(&r);
-    if (e == MP_OKAY) e = mp_neg(ou_int_view(&w, a), &r);
+    if (e == MP_OKAY) e = mp_neg(m, &r);
     return ou_int_take(vm, &r, e);
 }
 
@@ -578,37 +600,37 @@ Value ou_int_invert(VM *vm, Value a)
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------------------ */
 
+/* The 8 bytes from byte `at` on as a number; what lies behind the end is 0. */
+static uint64_t load8(const uint8_t *p, size_t n, size_t at, bool little)
+{
+    uint64_t u = 0;
+    if (at + 8 <= n) {
+        memcpy(&u, little ? p + at : p + n - at - 8, 8);
+        return little == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) ? u : __builtin_bswap64(u);
+    }
+    for (size_t i = at; i < n; i++) u |= (uint64_t)p[little ? i : n - 1 - i] << (8 * (i - at));
+    return u;
+}
+
 Value ou_int_from_bytes(VM *vm, const uint8_t *p, size_t n, bool little, bool is_signed)
 {
     bool neg = is_signed && n && (little ? p[n - 1] : p[0]) & 0x80;
     if (n <= 8) {
         uint64_t u = neg && n < 8 ? ~UINT64_C(0) << (8 * n) : 0;
-        for (size_t i = 0; i < n; i++) u |= (uint64_t)p[little ? i : n - 1 - i] << (8 * i);
+        u |= load8(p, n, 0, little);
         return is_signed ? ou_int(vm, (int64_t)u) : ou_int_u64(vm, u);
     }
     if (!ou_int_room(vm, (uint64_t)n * 8)) return V_NULL;
     mp_int m, t;
-    if (mp_init_multi(&m, &t, NULL) != MP_OKAY) return ou_raise_memory(vm);
-    int digits = (int)((n * 8 + MP_DIGIT_BIT - 1) / MP_DIGIT_BIT), held = 0;
-    mp_err e = mp_grow(&m, digits);
-    if (e == MP_OKAY) {
-        unsigned __int128 window = 0; /* bits that do not fill a digit yet */
-        for (size_t i = 0; i < n; i++) {
-            window |= (unsigned __int128)p[little ? i : n - 1 - i] << held;
-            held += 8;
-            if (held < MP_DIGIT_BIT) continue;
-            m.dp[m.used++] = (mp_digit)window & MP_MASK;
-            window >>= MP_DIGIT_BIT;
-            held -= MP_DIGIT_BIT;
-        }
-        if (held) m.dp[m.used++] = (mp_digit)window;
-        mp_clamp(&m);
+    mp_err e = mp_init_size(&m, (int)((n * 8 + MP_DIGIT_BIT - 1) / MP_DIGIT_BIT));
+    if (e != MP_OKAY) return ou_raise_memory(vm);
+    for (size_t bit = 0; bit < n * 8; bit += MP_DIGIT_BIT) /* a digit and the bits before it are at most 64 */
+        m.dp[m.used++] = (mp_digit)(load8(p, n, bit / 8, little) >> bit % 8) & MP_MASK;
+    mp_clamp(&m);
+    if (neg && (e = mp_init(&t)) == MP_OKAY) {
+        if ((e = mp_2expt(&t, (int)(n * 8))) == MP_OKAY) e = mp_sub(&m, &t, &m);
+        mp_clear(&t);
     }
-    if (e == MP_OKAY && neg) {
-        e = mp_2expt(&t, (int)(n * 8));
-        if (e == MP_OKAY) e = mp_sub(&m, &t, &m);
-    }
-    mp_clear(&t);
     return ou_int_take(vm, &m, e);
 }
 
@@ -628,11 +650,15 @@ bool ou_int_to_bytes(VM *vm, Value v, uint8_t *out, size_t n, bool little, bool 
     IntView w;
     const mp_int *m = ou_int_view(&w, x);
     uint8_t flip = neg ? 0xFF : 0;
-    for (size_t i = 0; ok && i < n; i++) {
-        size_t bit = i * 8, d = bit / MP_DIGIT_BIT, off = bit % MP_DIGIT_BIT;
-        uint64_t byte = d < (size_t)m->used ? m->dp[d] >> off : 0;
-        if (off + 8 > MP_DIGIT_BIT && d + 1 < (size_t)m->used) byte |= m->dp[d + 1] << (MP_DIGIT_BIT - off);
-        out[little ? i : n - 1 - i] = (uint8_t)byte ^ flip;
+    unsigned __int128 window = 0; /* bits that are not written yet */
+    int held = 0, d = 0;
+    for (size_t i = 0; ok && i < n; i++, window >>= 8, held -= 8) {
+        if (held < 8) {
+            window |= (unsigned __int128)(d < m->used ? m->dp[d] : 0) << held;
+            held += MP_DIGIT_BIT;
+            d++;
+        }
+        out[little ? i : n - 1 - i] = (uint8_t)window ^ flip;
     }
     release(vm, x);
     return ok;

@@ -1,6 +1,6 @@
 /* Long division of libtommath integers (Knuth, The Art of Computer Programming 4.3.1, algorithm D) on its 60-bit digits. The
  * library's own shifts and allocates at every digit of the quotient; this one touches each digit once.
- * Entry point: ou_mp_div, which truncates like mp_div. */
+ * Entry point: ou_mp_div, which truncates like mp_div, and ou_digits_step. */
 #include "runtime/objects/numbers_impl.h"
 
 typedef unsigned __int128 Wide;
@@ -22,7 +22,7 @@ static mp_err divide_by_digit(const mp_int *a, mp_digit b, mp_int *q, mp_digit *
 }
 
 /* One digit of the quotient: u[0..n] -= digit * v[0..n), where v's top bit is set. */
-static mp_digit step(mp_digit *u, const mp_digit *v, int n)
+mp_digit ou_digits_step(mp_digit *u, const mp_digit *v, int n)
 {
     Wide num = (Wide)u[n] << MP_DIGIT_BIT | u[n - 1];
     uint64_t guess = u[n] >= v[n - 1] ? MP_MASK : (uint64_t)(num / v[n - 1]);
@@ -74,7 +74,7 @@ mp_err ou_mp_div(const mp_int *a, const mp_int *b, mp_int *q, mp_int *r)
         if ((e = mp_mul_2d(b, shift, &v)) == MP_OKAY && (e = mp_mul_2d(a, shift, &u)) == MP_OKAY &&
             (e = mp_grow(&u, a->used + 1)) == MP_OKAY && (e = mp_grow(&quo, m + 1)) == MP_OKAY) {
             for (int i = u.used; i <= a->used; i++) u.dp[i] = 0;
-            for (int j = m; j >= 0; j--) quo.dp[j] = step(u.dp + j, v.dp, n);
+            for (int j = m; j >= 0; j--) quo.dp[j] = ou_digits_step(u.dp + j, v.dp, n);
             quo.used = m + 1;
             u.used = n;
             mp_clamp(&u);

@@ -35,7 +35,7 @@ static bool wide_of(Value v, WideInt *out)
     return true;
 }
 
-static Int *new_inline(VM *vm, int digits, bool neg)
+Int *ou_int_inline_new(VM *vm, int digits, bool neg)
 {
     Int *o = ou_new(vm, vm->types[T_INT], (size_t)digits * sizeof(mp_digit));
     if (!o) return NULL;
@@ -49,7 +49,7 @@ static Int *new_inline(VM *vm, int digits, bool neg)
 Value ou_int_inline(VM *vm, const mp_int *m)
 {
     if (m->used > INLINE_DIGITS) return V_NOTIMPL;
-    Int *o = new_inline(vm, m->used, mp_isneg(m));
+    Int *o = ou_int_inline_new(vm, m->used, mp_isneg(m));
     if (o) memcpy(o->u.big.dp, m->dp, (size_t)m->used * sizeof(mp_digit));
     return v_of(o);
 }
@@ -58,7 +58,7 @@ static Value make(VM *vm, Wide mag, bool neg)
 {
     if (mag <= (Wide)INT64_MAX) return ou_int(vm, neg ? -(int64_t)mag : (int64_t)mag);
     if (neg && mag == (Wide)1 << 63) return ou_int(vm, INT64_MIN);
-    Int *o = new_inline(vm, mag >> (2 * MP_DIGIT_BIT) ? 3 : 2, neg);
+    Int *o = ou_int_inline_new(vm, mag >> (2 * MP_DIGIT_BIT) ? 3 : 2, neg);
     if (!o) return V_NULL;
     o->u.big.dp[0] = (mp_digit)mag & MP_MASK;
     o->u.big.dp[1] = (mp_digit)(mag >> MP_DIGIT_BIT) & MP_MASK;

@@ -16,6 +16,13 @@ const mp_int *ou_int_view(IntView *w, Value v);       /* v int-like */
 Value ou_int_take(VM *vm, mp_int *m, mp_err err);     /* the int; m is moved or cleared; err != MP_OKAY: MemoryError */
 Value ou_int_inline(VM *vm, const mp_int *m);         /* int_wide.c: a copy of m (beyond 64 bits) without a block; V_NOTIMPL: too long */
 Value ou_int_wide_op(VM *vm, BinOp op, Value a, Value b); /* int_wide.c: ints of up to 128 bits; V_NOTIMPL: not this way */
+Int *ou_int_inline_new(VM *vm, int digits, bool neg); /* int_wide.c: an Int with room for its digits behind it */
+/* int_mid.c: operands of up to 40 digits; V_NOTIMPL: not this way. Divisors are not 0. */
+Value ou_int_mid_op(VM *vm, BinOp op, const mp_int *a, const mp_int *b);
+Value ou_int_mid_neg(VM *vm, const mp_int *a);
+Value ou_int_gcd(VM *vm, const mp_int *p, const mp_int *q); /* int_gcd.c */
+/* int_div.c: a digit of a quotient and u[0..n] -= digit * v[0..n), n > 1; v's top bit is set. */
+mp_digit ou_digits_step(mp_digit *u, const mp_digit *v, int n);
 bool ou_int_room(VM *vm, uint64_t bits);              /* would an int of that size fit? MemoryError */
 Value ou_int_subclass(VM *vm, Type *cls, Value v);    /* an instance of cls (subclass of int) with the value of the int v */
 double ou_mp_double(const mp_int *m);                 /* correctly rounded; infinity if too large */
