@@ -6,7 +6,7 @@
 #include "runtime/objects/containers_impl.h"
 #include "vm/call.h"
 
-enum { FIRST_TRY = 20000 };
+enum { FIRST_TRY = 20000, JIT_AFTER = 3000 /* translating costs as much as reading so many bytes */ };
 
 /* ---- subjects ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -67,6 +67,18 @@ Value ou_re_subject_slice(VM *vm, const Subject *s, size_t from, size_t to)
 
 /* ---- matching -------------------------------------------------------------------------------------------------------------------------------- */
 
+/* Translates what is used much to machine code, where the system allows that. The steps of that cannot be counted, so a VM with
+ * a limit of steps goes without; and matching (not searching) never uses it. */
+static void note_use(VM *vm, Pattern *re, const Subject *s)
+{
+    if (re->scanned >= JIT_AFTER || vm->budget.on) return;
+    size_t more = s->n - s->at < 200 ? s->n - s->at : 200;
+    re->scanned += 16 + (uint32_t)more;
+    if (re->scanned < JIT_AFTER) return;
+    re->scanned = JIT_AFTER;
+    (void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
+}
+
 /* Searches from s->at. 1 found (offsets in re->data), 0 not, -1 raised. */
 static int run(VM *vm, Pattern *re, const Subject *s, uint32_t options)
 {
@@ -74,9 +86,13 @@ static int run(VM *vm, Pattern *re, const Subject *s, uint32_t options)
         return 0;
     uint32_t limit = vm->budget.on ? FIRST_TRY : MATCH_LIMIT;
     int rc;
+    if (!(options & PCRE2_ANCHORED)) note_use(vm, re, s);
+    options |= PCRE2_NO_UTF_CHECK | (vm->budget.on ? PCRE2_NO_JIT : 0u);
     for (;; limit = limit > MATCH_LIMIT / 4 ? MATCH_LIMIT : limit * 4) {
         pcre2_set_match_limit(re->limits, limit);
-        rc = pcre2_match(re->code, (PCRE2_SPTR)s->p, s->n, s->at, options | PCRE2_NO_UTF_CHECK, re->data, re->limits);
+        rc = pcre2_match(re->code, (PCRE2_SPTR)s->p, s->n, s->at, options, re->data, re->limits);
+        if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* 32 KiB; the interpreter has more */
+            rc = pcre2_match(re->code, (PCRE2_SPTR)s->p, s->n, s->at, options | PCRE2_NO_JIT, re->data, re->limits);
         if (rc != PCRE2_ERROR_MATCHLIMIT || limit == MATCH_LIMIT)
             break;
         if (!ou_charge(vm, limit / 16)) /* what it takes cannot be known before: try, pay, try longer */

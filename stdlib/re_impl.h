@@ -26,6 +26,7 @@ typedef struct Pattern {
     pcre2_match_data *data;
     pcre2_match_context *limits;
     uint32_t flags, groups, ncap;
+    uint32_t scanned;   /* bytes so far, roughly; once machine code was made (mod_re_find.c) it stays at JIT_AFTER */
     bool is_bytes;
     uint32_t *closed;   /* see RePattern; ncap of them */
     Value names;        /* dict */
