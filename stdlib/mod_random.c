@@ -182,6 +182,27 @@ static Value random_getrandbits(VM *vm, const Value *args, int n)
     return v;
 }
 
+/* What a script's loop over getrandbits() would find: as many bits as n has, until they are less than n. */
+static Value random_below(VM *vm, const Value *args, int n)
+{
+    Random *r = as_random(args[0]);
+    if (is_small(args[1]) && v_small(args[1]) > 0 && v_small(args[1]) <= UINT32_MAX) {
+        uint32_t limit = (uint32_t)v_small(args[1]), x;
+        int shift = __builtin_clz(limit);
+        do x = next32(r) >> shift;
+        while (x >= limit);
+        return v_smallint(x);
+    }
+    if (!is_intlike(vm, args[1])) return ou_raise(vm, E_TYPE, "'%T' object cannot be interpreted as an integer", args[1]);
+    if (ou_int_sign(vm, args[1]) <= 0) return ou_raise(vm, E_VALUE, "the limit must be positive");
+    for (;;) {
+        Value both[2] = {args[0], ou_int(vm, ou_int_bit_length(vm, args[1]))};
+        Value x = random_getrandbits(vm, both, n);
+        if (x == V_NULL || ou_int_compare(vm, x, args[1]) < 0) return x;
+        release(vm, x);
+    }
+}
+
 static Value random_getstate(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -218,6 +239,7 @@ static const NativeDef random_methods[] = {
     {"seed(n=None, /)", random_seed, "seed([n]) -> None.\n\nDefaults to use urandom and falls back to a combination\nof the current time and the process identifier.", 0},
     {"getstate()", random_getstate, "getstate() -> tuple containing the current state.", 0},
     {"setstate(state, /)", random_setstate, "setstate(state) -> None.  Restores generator state.", 0},
+    {"_below(n, /)", random_below, "A random int from 0 to n - 1.", 0},
     {"getrandbits(k, /)", random_getrandbits, "getrandbits(k) -> x.  Generates an int with k random bits.", 0},
     {0}};
 
