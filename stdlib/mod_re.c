@@ -399,6 +399,7 @@ bool ou_mod__re(VM *vm, Module *m)
     if (!st->pattern_type) {
         Value keep = ou_list_new(vm, 8), cache = ou_dict_new(vm);
         if (keep == V_NULL || cache == V_NULL || !ou_list_append_take(vm, as_list(keep), cache)) {
+            if (keep == V_NULL) xrelease(vm, cache); /* else the list has taken it */
             xrelease(vm, keep);
             return false;
         }

@@ -713,6 +713,7 @@ bool ou_mod__struct(VM *vm, Module *m)
     if (st->keep == V_NULL) {
         Value keep = ou_list_new(vm, 4), cache = ou_dict_new(vm);
         if (keep == V_NULL || cache == V_NULL || !ou_list_append_take(vm, as_list(keep), cache)) {
+            if (keep == V_NULL) xrelease(vm, cache); /* else the list has taken it */
             xrelease(vm, keep);
             return false;
         }
