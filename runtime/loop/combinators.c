@@ -202,6 +202,15 @@ static Value child_value(VM *vm, Future *c)
     return retain(c->result);
 }
 
+/* The gathering ends with e; with what has been raised instead where there is no e, so that its waiter hears of it. Takes e. */
+static void gather_fail(VM *vm, Gathering *g, Value e)
+{
+    if (e == V_NULL)
+        e = ou_exc_take(vm);
+    ou_future_set_exception(vm, &g->f, e);
+    release(vm, e);
+}
+
 static void child_done(VM *vm, Gathering *g, Future *c)
 {
     g->nfinished++;
@@ -212,10 +221,7 @@ static void child_done(VM *vm, Gathering *g, Future *c)
     }
     if (!g->return_exceptions) {
         if (c->state == FUT_CANCELLED) {
-            Value e = ou_future_cancelled_error(vm, c);
-            if (e != V_NULL)
-                ou_future_set_exception(vm, &g->f, e);
-            xrelease(vm, e);
+            gather_fail(vm, g, ou_future_cancelled_error(vm, c));
             return;
         }
         if (c->state == FUT_ERROR) {
@@ -228,10 +234,7 @@ static void child_done(VM *vm, Gathering *g, Future *c)
         return;
     if (g->cancel_requested) {
         List *all = as_list(g->children); /* asyncio asks the last one, however it ended */
-        Value e = ou_future_cancelled_error(vm, as_future(all->items[all->n - 1]));
-        if (e != V_NULL)
-            ou_future_set_exception(vm, &g->f, e);
-        xrelease(vm, e);
+        gather_fail(vm, g, ou_future_cancelled_error(vm, as_future(all->items[all->n - 1])));
         return;
     }
     List *l = as_list(g->children);
@@ -243,10 +246,12 @@ static void child_done(VM *vm, Gathering *g, Future *c)
             out = V_NULL;
         }
     }
-    if (out != V_NULL) {
-        ou_future_set_result(vm, &g->f, out);
-        release(vm, out);
+    if (out == V_NULL) {
+        gather_fail(vm, g, V_NULL);
+        return;
     }
+    ou_future_set_result(vm, &g->f, out);
+    release(vm, out);
 }
 
 static void child_entry(VM *vm, Waiter *w)

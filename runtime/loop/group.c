@@ -230,6 +230,14 @@ static Value g_create_task(VM *vm, const Value *args, int n)
     }
     if (ok)
         return task;
+    Member *m = done == 0 ? member_of(g, task) : NULL;
+    if (m) { /* nobody would tell the group of its end */
+        Value exc = ou_exc_take(vm);
+        drop_member(vm, g, m);
+        if (!cancel(vm, task))
+            ou_exc_clear(vm);
+        ou_exc_restore(vm, exc);
+    }
     release(vm, task);
     return V_NULL;
 }

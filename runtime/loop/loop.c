@@ -123,12 +123,23 @@ static Value call_debug(VM *vm, Loop *l, Value f, Value cb, Value args)
     return v;
 }
 
-/* After an entry failed: true to go on, false when the exception leaves the loop. */
-static bool entry_failed(VM *vm, Loop *l, Value cb, Value args, Value handle)
+/* Is a callback one of the library's own? */
+static bool is_library(Value cb)
+{
+    if (is_exact(cb, T_METHOD))
+        cb = ((Method *)v_obj(cb))->func;
+    return is_exact(cb, T_FUNCTION) && strncmp(as_function(cb)->code->filename->data, "<frozen ", 8) == 0;
+}
+
+/* After an entry failed: true to go on, false when the exception leaves the loop. So does a MemoryError of what the library
+ * itself has scheduled: whom it would have woken would wait for ever. */
+static bool entry_failed(VM *vm, Loop *l, Value cb, Value args, Value handle, bool native)
 {
     if (vm->exc == V_NULL)
         return true;
     if (ou_exc_matches(vm, E_KEYBOARD_INTERRUPT) || ou_exc_matches(vm, E_SYSTEM_EXIT))
+        return false;
+    if (ou_exc_matches(vm, E_MEMORY) && (native || is_library(cb)))
         return false;
     Value exc = ou_exc_take(vm), text = V_NULL;
     Value f = ou_import_attr(vm, "asyncio.format_helpers", "_format_callback_source");
@@ -190,14 +201,14 @@ bool ou_handle_run(VM *vm, Handle *h)
             v = ou_call(vm, cb, as_tuple(args)->items, (int)as_tuple(args)->n, NULL);
             h->ctx = ou_context_swap(vm, before);
             if (v == V_NULL)
-                ok = entry_failed(vm, l, cb, args, v_of(h));
+                ok = entry_failed(vm, l, cb, args, v_of(h), false);
             else
                 release(vm, v);
             release(vm, cb);
             release(vm, args);
         }
         if (h->fn && vm->exc != V_NULL)
-            ok = entry_failed(vm, l, h->cb, vm->empty_tuple, v_of(h));
+            ok = entry_failed(vm, l, h->cb, vm->empty_tuple, v_of(h), true);
         l->current_handle = NULL;
     }
     return ok;
@@ -216,7 +227,7 @@ static bool run_waiter(VM *vm, Loop *l, CallWaiter *w)
     if (w->w.kind == WAIT_NATIVE) {
         w->fn(vm, &w->w);
         if (vm->exc != V_NULL)
-            ok = entry_failed(vm, l, w->cb, vm->empty_tuple, V_NULL);
+            ok = entry_failed(vm, l, w->cb, vm->empty_tuple, V_NULL, true);
     } else {
         Value before = ou_context_swap(vm, w->ctx);
         w->ctx = V_NONE;
@@ -227,7 +238,7 @@ static bool run_waiter(VM *vm, Loop *l, CallWaiter *w)
             Value exc = ou_exc_take(vm), args = ou_tuple_of(vm, &w->future, 1);
             Handle *h = args == V_NULL ? NULL : ou_handle_new(vm, l, false, w->cb, args, V_NULL, NULL);
             ou_exc_restore(vm, exc);
-            ok = entry_failed(vm, l, w->cb, args == V_NULL ? vm->empty_tuple : args, h ? v_of(h) : V_NULL);
+            ok = entry_failed(vm, l, w->cb, args == V_NULL ? vm->empty_tuple : args, h ? v_of(h) : V_NULL, false);
             xrelease(vm, args);
             if (h)
                 release(vm, v_of(h));
@@ -300,7 +311,7 @@ bool ou_loop_run_once(VM *vm, Loop *l, bool block)
         switch (e & ENTRY_MASK) {
         case ENTRY_TASK:
             ou_task_run(vm, p);
-            ok = vm->exc == V_NULL || entry_failed(vm, l, V_NONE, vm->empty_tuple, V_NULL);
+            ok = vm->exc == V_NULL || entry_failed(vm, l, V_NONE, vm->empty_tuple, V_NULL, false);
             break;
         case ENTRY_HANDLE:
             ok = run_handle(vm, p);

@@ -386,7 +386,15 @@ static const NativeKind aexit_kind = {"_ContextManagerMixin.__aexit__", aexit_st
 Value ou_sync_aexit(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return ou_wait_start(vm, &aexit_kind, args[0]);
+    Value coro = ou_wait_start(vm, &aexit_kind, args[0]);
+    if (coro == V_NULL) { /* no memory for what would give it back: it must not stay taken */
+        Value exc = ou_exc_take(vm), v = ou_call_method_c(vm, args[0], "release", NULL, 0);
+        if (v == V_NULL)
+            ou_exc_clear(vm);
+        xrelease(vm, v);
+        ou_exc_restore(vm, exc);
+    }
+    return coro;
 }
 static Value lock_repr(VM *vm, Value self) { return ou_sync_repr(vm, self, as_sync(self)->value ? "locked" : "unlocked", &as_sync(self)->waiters); }
 static const NativeDef lock_methods[] = {
