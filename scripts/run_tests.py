@@ -79,7 +79,7 @@ def difference(kind, want, got):
 def normalise(data, folder):
     """What is printed, without what differs from machine to machine: the script's folder and addresses."""
     text = data.decode("utf-8", "replace").replace(f"{folder}{os.sep}", "")
-    return re.sub(r"\b0x[0-9a-f]{8,16}\b(?=>)", "0x...", text)
+    return re.sub(r"\b0x[0-9a-f]{6,16}\b(?=>)", "0x...", text)
 
 
 def environment(given):
