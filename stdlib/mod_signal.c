@@ -104,7 +104,7 @@ static bool run_handlers(VM *vm, uint32_t why)
         if (h != V_NULL && is_obj(h)) {
             if (!call_handler(vm, h, SIGINT))
                 return false;
-        } else if (h != v_smallint(1)) {
+        } else { /* also where the process, or a script, ignores the signal: this is the host's wish */
             ou_raise_args(vm, E_KEYBOARD_INTERRUPT, NULL, 0);
             return false;
         }

@@ -197,7 +197,8 @@ OURO_API ouro_rc ouro_loop_poll(ouro_vm *vm, int64_t budget_nanos, ouro_loop_inf
 /* Done? Then its result, or OURO_EXC with its exception. */
 OURO_API ouro_rc ouro_result(ouro_vm *vm, ouro_val fut, bool *done, ouro_val *out);
 
-/* KeyboardInterrupt at the next safepoint. Any thread, async-signal-safe. */
+/* KeyboardInterrupt at the next safepoint, or the handler that a script has set for SIGINT; ignoring the signal does not help against it.
+ * Any thread, async-signal-safe. */
 OURO_API void ouro_interrupt(ouro_vm *vm);
 typedef struct ouro_stats {
     size_t heap, heap_peak; /* bytes */

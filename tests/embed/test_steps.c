@@ -1,6 +1,7 @@
 /* The limit of steps through the public header: nothing that a script can write runs past it, equal scripts make equal counts,
  * and the VM is as good as new for the next call. Interrupts from another thread, too. */
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 
 #include "runtime/api/ouro.h"
@@ -312,6 +313,30 @@ static void check_interrupt(void)
     }
 }
 
+/* A process that ignores SIGINT (one in the background), and a script that does, can be interrupted all the same. */
+static void check_interrupt_ignored(void)
+{
+    static const char *const waits[] = {
+        "while True: pass",
+        "import asyncio\nasyncio.run(asyncio.sleep(1000))",
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
+    };
+    void (*before)(int) = signal(SIGINT, SIG_IGN);
+    for (size_t k = 0; k < sizeof waits / sizeof *waits; k++) {
+        ouro_config cfg;
+        ouro_config_init(&cfg);
+        cfg.caps = OURO_CAP_ALL;
+        cfg.write = discard;
+        ouro_vm *vm = ouro_open(&cfg);
+        pthread_t t;
+        pthread_create(&t, NULL, interrupter, vm);
+        CHECK(run(vm, waits[k], NULL) == OURO_LIMIT);
+        pthread_join(t, NULL);
+        CHECK(ouro_close(vm) == 0);
+    }
+    signal(SIGINT, before);
+}
+
 /* A limit does not make waiting busy, and threads get their turns. */
 static void check_waiting(void)
 {
@@ -341,6 +366,7 @@ int main(void)
     check_depth();
     check_waiting();
     check_interrupt();
+    check_interrupt_ignored();
     check_endless();
     return finish_checks();
 }
