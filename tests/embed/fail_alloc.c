@@ -14,7 +14,7 @@
 #include "runtime/api/ouro.h"
 #include "tests/unit/check.h"
 
-enum { PATIENCE_MS = 1500, CLOSE_TOGETHER = 400, BURST = 40 };
+enum { PATIENCE_MS = 5000, CLOSE_TOGETHER = 400, BURST = 40 };
 static const double seconds_for_script = 5;
 
 typedef struct Run {
