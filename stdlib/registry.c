@@ -161,8 +161,10 @@ bool ou_require_cap(VM *vm, uint32_t cap, const char *what)
 
 bool ou_library_boot(VM *vm)
 {
-    return ou_import_boot(vm) && ou_sys_boot(vm) && ou_builtins_boot(vm) && ou_import_adopt(vm, "sys") &&
-           ou_import_adopt(vm, "builtins") && ou_io_boot(vm) && ou_signals_boot(vm);
+    bool ok = ou_import_boot(vm) && ou_sys_boot(vm) && ou_builtins_boot(vm) && ou_import_adopt(vm, "sys") &&
+              ou_import_adopt(vm, "builtins") && ou_io_boot(vm) && ou_signals_boot(vm);
+    vm->nbuiltins = ok ? vm->builtins->nentries : 0;
+    return ok;
 }
 
 /* The namespaces are emptied here, while destructors can still run scripts and print; what is left is torn down by state.c. */

@@ -98,10 +98,10 @@ static void join_threads(VM *vm)
     xrelease(vm, v);
 }
 
-uint64_t ouro_close(ouro_vm *vm)
+/* What both ways to close begin with. False: threads are left that may want the VM at any time, so that it has to stay, its
+ * lock held for good. */
+static bool begin_close(VM *vm)
 {
-    if (!vm)
-        return 0;
     vm->heap.fail_at = 0;
     /* What runs at the end gets its share even when the limits are used up, and is limited all the same. */
     if (vm->heap.limit)
@@ -110,19 +110,35 @@ uint64_t ouro_close(ouro_vm *vm)
         vm->budget.max = CLOSE_STEPS;
     ou_api_enter(vm);
     ou_exc_clear(vm);
-    const char *check = getenv("OURO_LEAKCHECK"); /* 2: say what is left, by type */
-    vm->verbose_leaks = check && check[0] == '2';
     ou_api_loop_close(vm);
     join_threads(vm);
     if (ou_thread_count(vm) > 1) {
-        /* Daemon threads may wake up at any time and want the VM: it stays, its lock held for good. */
         ou_atexit_run(vm);
         ou_exc_clear(vm);
         ou_io_flush_std(vm);
-        return 0;
+        return false;
     }
     ou_api_fini(vm);
     ou_threads_fini(vm);
+    return true;
+}
+
+void ouro_close_at_exit(ouro_vm *vm)
+{
+    if (!vm || !begin_close(vm))
+        return;
+    if (HEAP_PLAIN) /* the sanitizer would report what is left */
+        ou_vm_free(vm);
+    else
+        ou_vm_end(vm);
+}
+
+uint64_t ouro_close(ouro_vm *vm)
+{
+    if (!vm || !begin_close(vm))
+        return 0;
+    const char *check = getenv("OURO_LEAKCHECK"); /* 2: say what is left, by type */
+    vm->verbose_leaks = check && check[0] == '2';
     VmLeaks leaks;
     ou_vm_free_report(vm, &leaks);
     return leaks.objects;

@@ -82,6 +82,9 @@ OURO_API ouro_vm *ouro_open(const ouro_config *cfg); /* NULL: no memory. cfg may
 /* Runs atexit functions, flushes the streams, frees every byte. Returns the number of objects that were left over (a bug in
  * Ouro or in a native that kept references; 0 otherwise). */
 OURO_API uint64_t ouro_close(ouro_vm *vm);
+/* The same for a process that is about to end: all that scripts can notice happens (threads are waited for, atexit functions,
+ * finalizers, streams), but the memory is left to the operating system, which is quicker. The VM must not be used again. */
+OURO_API void ouro_close_at_exit(ouro_vm *vm);
 /* Scripts run in steps: a backward jump, a call, an await, an item taken by a native function; natives that work long charge
  * more. The same script makes the same number on every machine. When max_steps are spent the call from the host ends with
  * OURO_LIMIT and a KeyboardInterrupt, which scripts can catch but not get past: it is raised again at every further step.

@@ -11,6 +11,18 @@
 /* Host allocator: old_size 0 = allocate, new_size 0 = free; like `ouro_alloc_fn` of the public header. */
 typedef void *(*HeapAllocFn)(void *ud, void *p, size_t old_size, size_t new_size);
 
+/* 1: every block comes from the host's allocator, for AddressSanitizer to see it. */
+#if defined(__SANITIZE_ADDRESS__)
+#define HEAP_PLAIN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HEAP_PLAIN 1
+#endif
+#endif
+#if !defined(HEAP_PLAIN)
+#define HEAP_PLAIN 0
+#endif
+
 enum { HEAP_CLASSES = 64, HEAP_SMALL_MAX = 1024 }; /* size classes are multiples of 16: 16, 32 ... 1024 */
 
 typedef struct HeapFree {

@@ -279,10 +279,15 @@ int main(int argc, char **argv)
         if (ok && o.mode != MODE_FILE && !o.safe_path)
             ok = ouro_add_path(vm, here, true) == OURO_OK;
         status = ok ? run(vm, &o, argv[0], &killed) : ouro_report(vm);
-        uint64_t left = ouro_close(vm);
+        uint64_t left = 0;
+        const char *check = getenv("OURO_LEAKCHECK");
+        if (check && *check)
+            left = ouro_close(vm);
+        else
+            ouro_close_at_exit(vm);
         if (lost_output)
             status = 120;
-        if (left && getenv("OURO_LEAKCHECK")) {
+        if (left) {
             fprintf(stderr, "ouro: leaked %llu objects\n", (unsigned long long)left);
             status = 99;
             killed = false;

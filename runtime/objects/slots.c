@@ -634,12 +634,8 @@ static void update_derived(Type *t) {
     if (t->slots.getattr == script_getattr) t->flags |= TF_GETATTR_HOOK;
 }
 
-/* Does t inherit all that its base has, in the base's order? Then only names of its own can change a slot. (The slots of
- * built-in types come from C; those of object, type and the exceptions are known to be what their names say.) */
-static bool extends_base(const Type *t) {
-    const Tuple *mro = t->mro, *above = t->base ? t->base->mro : NULL;
-    if (!above || mro->n != above->n + 1 || memcmp(mro->items + 1, above->items, above->n * sizeof(Value)) != 0) return false;
-    if (!(t->base->flags & (TF_HEAP | TF_EXC)) && t->base->id != T_OBJECT && t->base->id != T_TYPE) return false;
+/* Can a slot be found by names alone? Only interned ones are compared. */
+static bool plain_names(const Type *t) {
     for (uint32_t i = 0; i < t->ns->nentries; i++) {
         Value key = t->ns->entries[i].key;
         if (key != V_NULL && (!is_str(key) || !(as_str(key)->flags & STR_INTERNED))) return false;
@@ -647,10 +643,30 @@ static bool extends_base(const Type *t) {
     return true;
 }
 
-static void update_own(VM *vm, Type *t) {
-    for (const SlotDef *d = ou_slot_defs; d->def.sig; d++) *slot_at(&t->slots, d->offset) = *slot_at(&t->base->slots, d->offset);
-    for (uint32_t i = 0; i < t->ns->nentries; i++) {
-        Value key = t->ns->entries[i].key;
+/* Does t inherit all that its base has, in the base's order, with other classes put in between? Then only their names and its
+ * own can change a slot. (The slots of built-in types come from C; those of object, type, struct sequences and the exceptions
+ * are known to be what their names say.) */
+static bool extends_base(VM *vm, Type *t) {
+    const Tuple *mro = t->mro, *above = t->base ? t->base->mro : NULL;
+    if (!above) return false;
+    if (!(t->base->flags & (TF_HEAP | TF_EXC)) && t->base->id != T_OBJECT && t->base->id != T_TYPE &&
+        t->base->id != T_STRUCTSEQ)
+        return false;
+    size_t found = 0;
+    for (size_t i = 0; i < mro->n; i++) {
+        if (found < above->n && mro->items[i] == above->items[found]) {
+            found++;
+            continue;
+        }
+        Type *between = (Type *)v_obj(mro->items[i]);
+        if (!type_dict(vm, between) || !plain_names(between)) return false;
+    }
+    return found == above->n;
+}
+
+static void update_named(VM *vm, Type *t, const Dict *names) {
+    for (uint32_t i = 0; i < names->nentries; i++) {
+        Value key = names->entries[i].key;
         if (key == V_NULL || as_str(key)->data[0] != '_') continue;
         const SlotDef *group = ou_slot_defs;
         for (const SlotDef *d = ou_slot_defs; d->def.sig; d++) {
@@ -660,9 +676,20 @@ static void update_own(VM *vm, Type *t) {
     }
 }
 
+static void update_extended(VM *vm, Type *t) {
+    const Tuple *mro = t->mro, *above = t->base->mro;
+    for (const SlotDef *d = ou_slot_defs; d->def.sig; d++) *slot_at(&t->slots, d->offset) = *slot_at(&t->base->slots, d->offset);
+    for (size_t i = 0, found = 0; i < mro->n; i++) {
+        if (found < above->n && mro->items[i] == above->items[found])
+            found++;
+        else
+            update_named(vm, t, ((Type *)v_obj(mro->items[i]))->ns);
+    }
+}
+
 void ou_slots_update_all(VM *vm, Type *t) {
-    if (extends_base(t)) {
-        update_own(vm, t);
+    if (extends_base(vm, t)) {
+        update_extended(vm, t);
         update_derived(t);
         return;
     }

@@ -1,5 +1,5 @@
 /* The life of a VM: boot in the order of dependencies, teardown in the reverse order, until no object is
- * left. Entry points: ou_vm_new, ou_vm_free, ou_vm_free_report. Teardown first lets scripts end (atexit,
+ * left. Entry points: ou_vm_new, ou_vm_free, ou_vm_free_report, ou_vm_end. Teardown first lets scripts end (atexit,
  * finalizers of what the modules hold) while everything still works, then takes the library away, then the
  * types, then the strings. What objects_alive says at the very end is the leak report. */
 #include <stdio.h>
@@ -80,11 +80,11 @@ static void drop_thread(VM *vm, ThreadState *t) {
     set_owned(vm, &t->asyncgen_finalizer, V_NONE);
 }
 
-/* Values in a module's namespace become None, those with an underscore first: destructors of the others may
- * need them least. */
-static void empty_namespace(VM *vm, Dict *d) {
+/* Values in a module's namespace, from that entry on, become None, those with an underscore first: destructors of the others
+ * may need them least. */
+static void empty_namespace(VM *vm, Dict *d, uint32_t first) {
     for (int pass = 0; pass < 2; pass++) {
-        uint32_t pos = 0;
+        uint32_t pos = first;
         Value key, v;
         while (ou_dict_next(d, &pos, &key, &v)) {
             if (v == V_NONE || !is_exact(key, T_STR)) continue;
@@ -118,8 +118,9 @@ static void drop_modules(VM *vm) {
         }
     ou_exc_clear(vm);
     if (vm->main_module != V_NULL && ou_is_a(vm, vm->main_module, T_MODULE))
-        empty_namespace(vm, ((Module *)v_obj(vm->main_module))->dict);
+        empty_namespace(vm, ((Module *)v_obj(vm->main_module))->dict, 0);
     drop(vm, &vm->main_module);
+    if (vm->builtins) empty_namespace(vm, vm->builtins, vm->nbuiltins);
     pos = 0;
     while (ou_dict_next(vm->modules, &pos, &key, &v)) {
         if (is_core(vm, v)) continue;
@@ -128,13 +129,14 @@ static void drop_modules(VM *vm) {
         release(vm, key);
     }
     ou_gc_collect(vm, 2);
-    for (uint32_t i = list == V_NULL ? 0 : as_list(list)->n; i-- > 0;) {
+    bool left = list == V_NULL;
+    for (uint32_t i = left ? 0 : as_list(list)->n; i-- > 0;) {
         Value m = ou_weakref_get(vm, as_list(list)->items[i]);
-        if (m != V_NONE) empty_namespace(vm, ((Module *)v_obj(m))->dict);
+        if (m != V_NONE) empty_namespace(vm, ((Module *)v_obj(m))->dict, 0), left = true;
         release(vm, m);
     }
     xrelease(vm, list);
-    ou_gc_collect(vm, 2);
+    if (left) ou_gc_collect(vm, 2);
 }
 
 /* The MemoryError that exists from the start remembers its last use. */
@@ -145,7 +147,9 @@ static void forget_memory_error(VM *vm) {
     set_owned(vm, &e->cause, V_NONE);
 }
 
-static void drop_library(VM *vm) {
+/* All that scripts can notice of the end. */
+static void end_scripts(VM *vm) {
+    ou_library_fini(vm);
     ou_exc_clear(vm);
     forget_memory_error(vm);
     drop_modules(vm);
@@ -165,6 +169,9 @@ static void drop_library(VM *vm) {
     drop(vm, &vm->interrupt_exc);
     if (vm->sysdict) ou_dict_clear(vm, vm->sysdict);
     ou_gc_collect(vm, 2);
+}
+
+static void drop_library(VM *vm) {
     if (vm->builtins) ou_dict_clear(vm, vm->builtins);
     drop_dict(vm, &vm->modules);
     drop_dict(vm, &vm->sysdict);
@@ -195,16 +202,17 @@ static void report_tracked(VM *vm) {
     ou_free(&vm->heap, count, vm->nshapes * sizeof *count);
 }
 
+void ou_vm_end(VM *vm) {
+    ou_exc_clear(vm);
+    end_scripts(vm);
+}
+
 void ou_vm_free_report(VM *vm, VmLeaks *out) {
     VmLeaks leaks = {0};
     bool booted = vm->types[T_OBJECT] && vm->memory_error != V_NULL;
     if (vm->thread) ou_exc_clear(vm);
-    if (booted) ou_library_fini(vm);
     if (booted) {
-        /* The shared MemoryError may remember where it was raised last; what that keeps alive has to meet the
-         * last collection. */
-        set_owned(vm, &as_exc(vm->memory_error)->traceback, V_NONE);
-        set_owned(vm, &as_exc(vm->memory_error)->context, V_NONE);
+        end_scripts(vm);
         drop_library(vm);
     }
     drop(vm, &vm->memory_error);

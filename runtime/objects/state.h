@@ -103,6 +103,7 @@ struct ouro_vm {
     Value main_module;
     Dict *modules;         /* sys.modules */
     Dict *builtins;        /* namespace of builtins */
+    uint32_t nbuiltins;    /* its first entries, those from the boot */
     Dict *sysdict;         /* namespace of sys */
     struct { uint32_t version; Str *name; Value value; } method_cache[4096 / 4]; /* type attribute lookups, borrowed */
     struct WeakTable *weakrefs;
@@ -158,6 +159,7 @@ typedef struct VmSetup {
 VM *ou_vm_open(const VmSetup *setup);                   /* boots types, builtins, sys; NULL: no memory */
 VM *ou_vm_new(HeapAllocFn fn, void *ud, uint32_t caps); /* the same with defaults */
 void ou_vm_free(VM *vm);                                /* tears everything down; leaks are counted in *vm->... and reported through ou_vm_leaks */
+void ou_vm_end(VM *vm);                                 /* the part of it that scripts can notice; the memory stays, the VM is of no more use */
 typedef struct VmLeaks { uint64_t objects, bytes, frames, handles; } VmLeaks;
 void ou_vm_free_report(VM *vm, VmLeaks *out);           /* as ou_vm_free, and says what was left */
 

@@ -4,7 +4,8 @@
     check_command_line.py INTERPRETER [ARGS]            compares with expected.json; the last line counts
     check_command_line.py --record PYTHON               writes expected.json from CPython 3.13
 
-Each case is run in a fresh folder with the files of FILES. Paths of the folder and of the interpreter are replaced.
+Each case is run in a fresh folder with the files of FILES, twice: with the end that frees every byte (OURO_LEAKCHECK) and with
+the quick one. Paths of the folder and of the interpreter are replaced.
 """
 import json
 import os
@@ -42,6 +43,7 @@ FILES = {
                       "finally:\n    print('finally')\n",
 }
 ARGS = "import sys; print(sys.argv, repr(sys.path[0]), __name__, __spec__, sys.orig_argv[1:])"
+D = "class D:\n def __init__(s, name): s.name = name\n def __del__(s): print('del', s.name)\n"
 CASES = [  # arguments, standard input
     # files and folders
     ["show.py a -x"], ["./show.py"], ["package/../show.py"], ["link"], ["show.py -- -h"], ["-- show.py b"],
@@ -72,6 +74,22 @@ CASES = [  # arguments, standard input
         "import sys; sys.stderr=None; 1/0", "import sys; sys.stderr=None; sys.exit('text')", "import sys; sys.excepthook=None; 1/0",
         "import sys; del sys.excepthook; 1/0", "import sys\ndef h(*a): raise KeyError(3)\nsys.excepthook=h; 1/0",
         "import sys\ndef h(*a): raise SystemExit(6)\nsys.excepthook=h; 1/0")]),
+    # the end of the program: what is left runs, in order, and what was written arrives
+    *([["-c", code] for code in (
+        D + "a = D('global'); _b = D('private'); a.me = a",
+        D + "import sys; sys.kept = D('sys'); sys.kept.me = sys.kept",
+        D + "import builtins; builtins.kept = D('builtins')",
+        D + "import types, sys; m = types.ModuleType('m'); sys.modules['m'] = m; m.d = D('module'); m.m = m",
+        D + "import atexit; d = D('object'); atexit.register(print, 'atexit'); raise ValueError('bye')",
+        D + "import weakref; d = D('referent'); d.me = d; weakref.finalize(d, print, 'finalize')",
+        D + "import threading, time; t = threading.Thread(target=lambda d: (time.sleep(.05), print('thread')), args=(D('argument'),)); "
+            "t.start(); print('main')",
+        D + "def g():\n try: yield D('local')\n finally: print('closed')\nx = g(); next(x)",
+        D + "import asyncio\nasync def f():\n try: await asyncio.sleep(9)\n finally: print('task')\n"
+            "async def main(): global t; t = asyncio.create_task(f()); await asyncio.sleep(0); d = D('local')\nasyncio.run(main())",
+        "f = open('out.txt', 'w'); f.write('kept'); import atexit, subprocess; print(open('out.txt').read())",
+        "import sys, os; sys.stdout.write('no newline'); sys.stderr.write('x'); sys.exit(0)",
+        "import os\nif os.fork() == 0: print('child')\nelse: os.wait(); print('parent')")]),
     # options
     ["-u", "-c", "print(1)"], ["-B -E -s -S -q -c", "print(1)"], ["-BucPASS=1;print(PASS)"], ["-Z"], ["--nosuch"], ["-W"], ["-X"],
     ["-W ignore -c", "import sys, warnings; warnings.warn('x'); print(sys.warnoptions)"],
@@ -104,7 +122,7 @@ def arguments(case):
     return (case[0].split() if "(" not in case[0] else [case[0]]) + case[1:], stdin
 
 
-def run(command, args, stdin):
+def run(command, args, stdin, **settings):
     with tempfile.TemporaryDirectory(prefix="ouro-cli-") as folder:
         folder = os.path.realpath(folder)
         for name, text in FILES.items():
@@ -113,7 +131,7 @@ def run(command, args, stdin):
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
         os.symlink("folder/linked.py", Path(folder, "link"))
         env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "OURO_COLOR"))}
-        env.update(PYTHONDONTWRITEBYTECODE="1", NO_COLOR="1")
+        env.update(PYTHONDONTWRITEBYTECODE="1", NO_COLOR="1", **settings)
         done = subprocess.run(command + args, input=(stdin or "").encode(), capture_output=True, cwd=folder, env=env, timeout=60)
         texts = []
         for data in (done.stdout, done.stderr):
@@ -131,7 +149,11 @@ def main():
     found = {}
     for case in CASES:
         args, stdin = arguments(case)
-        found[json.dumps([args, stdin])] = run(command, args, stdin)
+        key = json.dumps([args, stdin])
+        found[key] = run(command, args, stdin, OURO_LEAKCHECK="1")
+        quick = found[key] if record else run(command, args, stdin, OURO_LEAKCHECK="")
+        if quick != found[key]:
+            found[key] = ["the end frees all:", *found[key], "the end is quick:", *quick]
     if record:
         lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in found.items())
         path.write_text("{\n" + lines + "\n}\n")
