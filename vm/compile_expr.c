@@ -531,19 +531,16 @@ static int slice(Compiler *c, const Expr *e, int dst)
 
 /* ---- attributes, subscripts, the rest -------------------------------------------------------------------------------- */
 
-/* A long method chain over several lines is reported at the line of its attribute. */
+/* A chain over several lines is reported from the line of its attribute's name on. */
 AstPos ou_attr_pos(const Expr *attr, AstPos pos)
 {
     if (pos.line == attr->pos.end_line)
         return pos;
     pos.line = attr->pos.end_line;
-    if (attr->Attribute.attr->len <= attr->pos.end_col) {
+    if (attr->Attribute.attr->len <= attr->pos.end_col)
         pos.col = attr->pos.end_col - attr->Attribute.attr->len;
-        pos.end_col = attr->pos.end_col;
-        pos.end_line = attr->pos.end_line;
-    } else {
+    else
         pos.col = pos.end_col = UINT32_MAX;
-    }
     return pos;
 }
 
@@ -597,7 +594,7 @@ static int attribute(Compiler *c, const Expr *e, int dst)
     if (zero_arg_super(c, e->Attribute.value))
         return finish_in(c, base, super_attr(c, e, false), dst);
     int o = ou_operand(c, e->Attribute.value);
-    c->loc = e->pos;
+    c->loc = ou_attr_pos(e, e->pos);
     if (is_temp(o)) {
         ou_emit_site(c, OP_GETATTR, o, o, 0, 0, name);
         return finish_in(c, base, o, dst);

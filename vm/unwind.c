@@ -39,7 +39,7 @@ static void leave_frame(VM *vm, Value *R, const Code *c, Value exc)
     unsigned n = c->nlocals;
     bool any = false;
     for (unsigned k = 0; k < n && !any; k++)
-        any = is_obj(R[k]);
+        any = R[k] != V_UNBOUND;
     Value *kept = NULL;
     if (any && tb && tb->R == R && tb->func == R[-2] && !tb->locals)
         kept = ou_alloc(&vm->heap, n * sizeof(Value));

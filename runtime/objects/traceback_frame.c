@@ -265,7 +265,7 @@ static Anchors find_anchors(VM *vm, const Line *lines, uint32_t n)
 
 static bool is_call_by_name(const Expr *e) { return e->kind == EXPR_Call && e->Call.func->kind == EXPR_Name; }
 
-/* `return f(...)` and `x = f(...)` whose call is the marked text say nothing new with carets. */
+/* `return f(...)` and `x = f(...)` whose call is the marked text say nothing new with carets; other targets do get them. */
 static bool plain_call_statement(VM *vm, const Line *lines, uint32_t n, uint32_t start, uint32_t end)
 {
     size_t size = 0;
@@ -289,7 +289,8 @@ static bool plain_call_statement(VM *vm, const Line *lines, uint32_t n, uint32_t
         Expr *v = NULL;
         if (s->kind == STMT_Return && s->Return.value && is_call_by_name(s->Return.value))
             v = s->Return.value;
-        else if (s->kind == STMT_Assign && s->Assign.value->kind == EXPR_Call)
+        else if (s->kind == STMT_Assign && s->Assign.value->kind == EXPR_Call && s->Assign.targets.n == 1 &&
+                 s->Assign.targets.items[0]->kind == EXPR_Name)
             v = s->Assign.value;
         plain = v && v->pos.line == 1 && v->pos.end_line == n && v->pos.col == start && v->pos.end_col == end;
     }

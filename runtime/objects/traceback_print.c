@@ -165,9 +165,6 @@ static void put_syntax_text(TbPrinter *t, ExcSyntax *e)
     if (has_line == has_end_line && line == end_line) {
         if (!small_of(e->end_offset, &end) || end == 0)
             end = offset;
-    } else if (!has_end_line) {
-        if (!small_of(e->end_offset, &end) || end == 0)
-            end = offset;
     } else {
         end = rlen + 1;
     }
@@ -245,8 +242,10 @@ static void put_notes(TbPrinter *t, Value exc)
     Value notes = ou_getattr_opt(vm, exc, name_of(vm, N_DU_notes), &missing);
     if (notes == V_NULL) {
         if (!missing) {
-            ou_exc_clear(vm);
-            ou_tb_puts(t, "Ignored error getting __notes__\n");
+            Value e = ou_exc_take(vm), s = safe_text(vm, e, true, "__notes__");
+            ou_tb_puts(t, "Ignored error getting __notes__: ");
+            put_lines(t, s);
+            release(vm, e);
         }
         return;
     }
