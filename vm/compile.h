@@ -28,6 +28,7 @@ struct Compiler {
     Value filename;      /* borrowed */
     Str **names;         /* interned by AstStr id; owned */
     uint32_t nnames;
+    bool *seen;          /* by AstStr id; NULL before the first use, all false between uses: to find repeated names in long lists */
     Value *keep;         /* further Values that live as long as the compilation */
     uint32_t nkeep, keep_cap;
     struct ScopeCell *scopes; /* AST node -> Scope */

@@ -70,19 +70,41 @@ void ou_warn_subscript(Compiler *c, const Expr *e)
 
 /* ---- arguments ------------------------------------------------------------------------------------------------------- */
 
+/* The first keyword that comes again later; kws->n: none. */
+static uint32_t first_repeated(Compiler *c, const KeywordSeq *kws)
+{
+    uint32_t found = kws->n;
+    if (!c->seen && !(c->seen = ou_c_alloc(c, c->nnames + 1)))
+        return found;
+    for (uint32_t i = kws->n; i-- > 0;) {
+        if (!kws->items[i]->arg)
+            continue;
+        bool *seen = &c->seen[kws->items[i]->arg->id];
+        if (*seen)
+            found = i;
+        *seen = true;
+    }
+    for (uint32_t i = 0; i < kws->n; i++)
+        if (kws->items[i]->arg)
+            c->seen[kws->items[i]->arg->id] = false;
+    return found;
+}
+
 static bool check_keywords(Compiler *c, const KeywordSeq *kws)
 {
+    uint32_t repeated = kws->n > 1 ? first_repeated(c, kws) : kws->n;
     for (uint32_t i = 0; i < kws->n; i++) {
         const Keyword *k = kws->items[i];
         if (!k->arg)
             continue;
         if (ou_forbidden(c, ou_c_name(c, k->arg), k->pos, CTX_Store))
             return false;
-        for (uint32_t j = i + 1; j < kws->n; j++) {
-            if (kws->items[j]->arg == k->arg) {
-                ou_c_error(c, kws->items[j]->pos, "keyword argument repeated: %Q", ou_c_name(c, k->arg));
-                return false;
-            }
+        if (i == repeated) {
+            uint32_t again = i + 1;
+            while (kws->items[again]->arg != k->arg)
+                again++;
+            ou_c_error(c, kws->items[again]->pos, "keyword argument repeated: %Q", ou_c_name(c, k->arg));
+            return false;
         }
     }
     return !c->failed;

@@ -1,5 +1,8 @@
 /* Classes, and what PEP 695 adds: type parameters, generic classes, type aliases. A class body is code of its own that runs
  * in the namespace R[0]; bounds, defaults and alias values are functions called when somebody asks. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "vm/compile.h"
 
 static void set_in_namespace(Compiler *c, const char *name, int r)
@@ -60,15 +63,25 @@ void ou_body(Compiler *c, const StmtSeq *body)
     ou_stmts(c, &rest);
 }
 
-static void sort_names(Str **names, uint32_t n)
+static int by_text(const void *a, const void *b)
 {
-    for (uint32_t i = 1; i < n; i++) {
-        Str *s = names[i];
-        uint32_t k = i;
-        for (; k > 0 && strcmp(names[k - 1]->data, s->data) > 0; k--)
-            names[k] = names[k - 1];
-        names[k] = s;
-    }
+    return strcmp((*(Str *const *)a)->data, (*(Str *const *)b)->data);
+}
+
+/* __static_attributes__: each name once. */
+static Value static_attributes(Compiler *c, Scope *k)
+{
+    uint32_t n = 0;
+    if (k->nstatic)
+        qsort(k->static_attrs, k->nstatic, sizeof(Str *), by_text);
+    for (uint32_t i = 0; i < k->nstatic; i++)
+        if (i == 0 || k->static_attrs[i] != k->static_attrs[n - 1])
+            k->static_attrs[n++] = k->static_attrs[i];
+    k->nstatic = n;
+    Value v = ou_tuple_new(c->vm, n);
+    for (uint32_t i = 0; i < n && v != V_NULL; i++)
+        as_tuple(v)->items[i] = retain(v_of(k->static_attrs[i]));
+    return v;
 }
 
 static Code *class_code(Compiler *c, const Stmt *s, uint32_t line)
@@ -92,11 +105,7 @@ static Code *class_code(Compiler *c, const Stmt *s, uint32_t line)
     }
     ou_body(c, &s->ClassDef.body);
     c->loc = (AstPos){line, 0, line, 0};
-    sort_names(k->static_attrs, k->nstatic);
-    Value attrs = ou_tuple_new(c->vm, k->nstatic);
-    for (uint32_t i = 0; i < k->nstatic && attrs != V_NULL; i++)
-        as_tuple(attrs)->items[i] = retain(v_of(k->static_attrs[i]));
-    set_in_namespace(c, "__static_attributes__", ou_load_const(c, attrs, NONE));
+    set_in_namespace(c, "__static_attributes__", ou_load_const(c, static_attributes(c, k), NONE));
     if (k->class_dict && k->class_dict->is_cell) {
         t = ou_push(c);
         ou_emit(c, OP_MOVE_T, t, k->class_dict->reg, 0, 0);

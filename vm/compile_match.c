@@ -176,21 +176,22 @@ static void sequence(Match *m, const Pattern *p, int subject, int fail)
 
 static bool check_keys(Compiler *c, const Pattern *p, const ExprSeq *keys)
 {
-    Value *seen = ou_c_alloc(c, sizeof(Value) * (keys->n + 1));
-    uint32_t n = 0;
-    for (uint32_t i = 0; seen && i < keys->n && !c->failed; i++) {
+    VM *vm = c->vm;
+    Value seen = ou_dict_new(vm);
+    c->failed |= seen == V_NULL;
+    for (uint32_t i = 0; i < keys->n && !c->failed; i++) {
         Value v = ou_fold(c, keys->items[i]);
-        if (v == V_NULL && keys->items[i]->kind != EXPR_Attribute)
-            ou_c_error(c, p->pos, "mapping pattern keys may only match literals and attribute lookups");
-        if (v == V_NULL)
-            continue;
-        for (uint32_t k = 0; k < n; k++)
-            if (ou_eq(c->vm, seen[k], v) > 0 && !c->failed)
-                ou_c_error(c, p->pos, "mapping pattern checks duplicate key (%R)", v);
-        seen[n++] = v;
+        if (v == V_NULL) {
+            if (keys->items[i]->kind != EXPR_Attribute)
+                ou_c_error(c, p->pos, "mapping pattern keys may only match literals and attribute lookups");
+        } else if (ou_dict_get(vm, as_dict(seen), v) != V_NULL) {
+            ou_c_error(c, p->pos, "mapping pattern checks duplicate key (%R)", v);
+        } else {
+            c->failed |= vm->exc != V_NULL || !ou_dict_set(vm, as_dict(seen), v, V_NONE);
+        }
+        xrelease(vm, v);
     }
-    while (seen && n)
-        release(c->vm, seen[--n]);
+    xrelease(vm, seen);
     return !c->failed;
 }
 

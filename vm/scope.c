@@ -400,10 +400,9 @@ static void expr_comp_attr(Compiler *c, const Expr *e)
         s = s->parent;
     if (!s)
         return;
-    Str *n = ou_c_mangle(c, c->scope, e->Attribute.attr);
-    for (uint32_t i = 0; i < s->nstatic; i++)
-        if (s->static_attrs[i] == n)
-            return;
+    Str *n = ou_c_name(c, e->Attribute.attr);
+    if (s->nstatic && s->static_attrs[s->nstatic - 1] == n)
+        return;
     if (s->nstatic == s->static_cap && !(s->static_attrs = ou_c_grow(c, s->static_attrs, &s->static_cap, sizeof(Str *))))
         return;
     s->static_attrs[s->nstatic++] = n;

@@ -68,7 +68,7 @@ typedef struct Scope {
     Str *private_class;    /* the class whose private names are mangled here */
     const TypeParamSeq *mangled; /* around a generic class: only the names of its type parameters are */
     Symbol *class_cell, *class_dict; /* SCOPE_CLASS: __class__ and __classdict__, when captured */
-    Str **static_attrs;    /* SCOPE_CLASS: names assigned as self.x in its methods */
+    Str **static_attrs;    /* SCOPE_CLASS: names assigned as self.x in its methods, as often as they are */
     uint32_t nstatic, static_cap;
 } Scope;
 

@@ -30,6 +30,9 @@ CASES = {
     "dotted name at run time": ("__import__('a.' * 200_000 + 'b')", ("RecursionError", "ModuleNotFoundError")),
     "from a dotted name": ("from " + "a." * N + "b import c as d", ("RecursionError", "ModuleNotFoundError")),
     "descriptor without bounds": ("import asyncio\nasyncio.new_event_loop().add_reader(10 ** 9, print)", ("OSError",)),
+    "keywords without number": ("def f(**k): return len(k)\nprint(f(" + ",".join(f"k{i}=1" for i in range(2 * N)) + "))", "ok", "200000\n"),
+    "attributes without number": ("class A:\n    def f(self):\n" + "".join(f"        self.a{i * 7919 % N} = 1\n" for i in range(N)) +
+                                  "print(len(A.__static_attributes__))", "ok", "100000\n"),
     "recursion": ("def f(): return f()\nf()", ("RecursionError",)),
     "recursion caught": ("def f(n): return f(n + 1)\nfor i in range(3):\n    try: f(0)\n    except RecursionError as e: print(e)", "ok", "maximum recursion depth exceeded\n" * 3),
     "recursion by method": ("class C:\n    def m(self): return self.m()\nC().m()", ("RecursionError",)),
