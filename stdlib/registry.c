@@ -128,7 +128,7 @@ void *ou_module_record(VM *vm, NativeModuleId id, size_t size)
 static int owned_values(int id)
 {
     switch (id) {
-    case MOD_itertools: case MOD__collections: case MOD__functools: case MOD__odict: case MOD__re: case MOD__struct: case MOD__io: case MOD_atexit: case MOD_sys: case MOD_time: return 1;
+    case MOD_itertools: case MOD__collections: case MOD__functools: case MOD__odict: case MOD__re: case MOD__struct: case MOD__io: case MOD_atexit: case MOD_sys: case MOD_time: case MOD__queue: return 1;
     case MOD_binascii: case MOD__datetime: return 2;
     case MOD__os: return 9;
     case MOD__warnings: case MOD__socket: return 3;
