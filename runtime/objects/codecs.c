@@ -239,6 +239,9 @@ static bool encode_all(Coding *c)
     const char *p = s->data, *end = p + s->size;
     size_t i = 0;
     while (p < end && !c->out.failed) {
+        i += ou_codec_encode_run(c, &p, end);
+        if (p >= end || c->out.failed)
+            break;
         const char *q = p;
         uint32_t cp = utf8_next(&q);
         if (ou_codec_put(c, cp)) {
@@ -246,9 +249,10 @@ static bool encode_all(Coding *c)
             i++;
             continue;
         }
-        /* What cannot be encoded together is reported together. */
+        /* What cannot be encoded together is reported together, but for surrogates in units. */
         size_t from = i, to = i + 1, mark = c->out.n;
-        for (p = q; p < end; to++) {
+        bool alone = c->codec.kind >= UTF16 && c->codec.kind <= UTF32_BE;
+        for (p = q; p < end && !alone; to++) {
             q = p;
             if (ou_codec_put(c, utf8_next(&q)))
                 break;

@@ -40,6 +40,10 @@ static bool decode_utf16(Coding *c, size_t *at, bool final)
     bool big = c->codec.kind == UTF16_BE;
     size_t i = *at;
     while (i < c->n && !c->out.failed) {
+        size_t run = ou_codec_decode_run(c, i);
+        i += run;
+        if (run)
+            continue;
         const char *reason = NULL;
         size_t end = i + 2;
         if (c->n - i < 2) {
@@ -85,6 +89,10 @@ static bool decode_utf32(Coding *c, size_t *at, bool final)
     bool big = c->codec.kind == UTF32_BE;
     size_t i = *at;
     while (i < c->n && !c->out.failed) {
+        size_t run = ou_codec_decode_run(c, i);
+        i += run;
+        if (run)
+            continue;
         const char *reason;
         size_t end = i + 4;
         if (c->n - i < 4) {
@@ -116,6 +124,11 @@ static bool decode_bytewise(Coding *c, size_t *at)
 {
     size_t i = *at;
     while (i < c->n && !c->out.failed) {
+        if (c->codec.kind != ASCII) {
+            i += ou_codec_decode_run(c, i);
+            if (i >= c->n)
+                break;
+        }
         size_t run = ou_utf8_ascii_run(c->p + i, c->n - i);
         ou_sb_put(&c->out, c->p + i, run);
         i += run;

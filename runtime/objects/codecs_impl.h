@@ -39,6 +39,10 @@ bool ou_codec_find(const char *name, Codec *out); /* false: no built-in one, not
 Value ou_codec_search(VM *vm, const char *encoding, int which, Value arg, const char *errors);
 bool ou_codec_put(Coding *c, uint32_t cp); /* appends one code point; false: it has no place in this encoding (nothing raised) */
 
+/* codecs_runs.c: as much as converts without an error, up to a block of some thousand bytes. */
+size_t ou_codec_encode_run(Coding *c, const char **at, const char *end); /* moves *at; how many code points */
+size_t ou_codec_decode_run(Coding *c, size_t from); /* how many bytes; the kinds with a byte order, LATIN1 and CHARMAP only */
+
 /* codecs_errors.c */
 bool ou_codec_raise(Coding *c, size_t start, size_t end, const char *reason); /* UnicodeEncodeError or UnicodeDecodeError; false */
 /* The input start..*end cannot be converted. Appends what the handler says; *end becomes where to go on. */
