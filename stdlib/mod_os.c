@@ -646,7 +646,7 @@ bool ou_mod__os(VM *vm, Module *m)
 {
     OsState *os = ou_os_state(vm);
     return os && ou_module_add(vm, m, ou_os_files) && ou_module_add(vm, m, ou_os_fds) && ou_module_add(vm, m, ou_os_process) &&
-           ou_module_add(vm, m, ou_os_unix) && ou_module_add(vm, m, ou_os_fd_more) &&
+           ou_module_add(vm, m, ou_os_unix) && ou_module_add(vm, m, ou_os_fd_more) && ou_module_add(vm, m, ou_os_paths) &&
            ou_os_unix_types(vm, m) && ou_os_constants(vm, m) && ou_os_environ(vm, m) && add_seq(vm, m, &stat_def, "stat_result", &os->stat_result) &&
            add_seq(vm, m, &size_def, "terminal_size", &os->terminal_size) &&
            add_seq(vm, m, &vfs_def, "statvfs_result", &os->statvfs_result) &&

@@ -11,6 +11,7 @@ extern const NativeDef ou_os_fds[];     /* mod_os_fd.c: descriptors */
 extern const NativeDef ou_os_process[]; /* mod_os_process.c: processes, environment, the machine */
 extern const NativeDef ou_os_unix[];    /* mod_os_unix.c: users, groups, priorities, limits of the system */
 extern const NativeDef ou_os_fd_more[]; /* mod_os_fd_more.c: positioned and vectored input and output, terminals */
+extern const NativeDef ou_os_paths[];   /* mod_os_path.c: paths as text */
 bool ou_os_unix_types(VM *vm, Module *m);
 bool ou_os_constants(VM *vm, Module *m);
 bool ou_os_environ(VM *vm, Module *m);
