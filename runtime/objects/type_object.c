@@ -351,9 +351,8 @@ Value ou_get_state(VM *vm, Value self) {
 static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw) {
     Str *name = ou_intern_c(vm, "__getnewargs_ex__");
     if (!name) return false;
-    bool missing;
     *out_kw = V_NULL;
-    Value f = ou_getattr_opt(vm, self, name, &missing);
+    Value f = ou_lookup_special(vm, self, name);
     obj_release(vm, name);
     if (f != V_NULL) {
         Value pair = ou_call0(vm, f);
@@ -372,12 +371,12 @@ static bool new_arguments(VM *vm, Value self, Value *out_args, Value *out_kw) {
         release(vm, pair);
         return true;
     }
-    if (!missing || !(name = ou_intern_c(vm, "__getnewargs__"))) return false;
-    f = ou_getattr_opt(vm, self, name, &missing);
+    if (vm->exc != V_NULL || !(name = ou_intern_c(vm, "__getnewargs__"))) return false;
+    f = ou_lookup_special(vm, self, name);
     obj_release(vm, name);
     if (f == V_NULL) {
         *out_args = V_NONE;
-        return missing;
+        return vm->exc == V_NULL;
     }
     *out_args = ou_call0(vm, f);
     release(vm, f);
