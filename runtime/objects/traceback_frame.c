@@ -187,8 +187,6 @@ typedef struct Anchors {
     uint32_t end_line, end_col; /* exclusive */
 } Anchors;
 
-enum { LINES_MAX = 256 }; /* longer statements are shown without carets */
-
 /* The position at or after (line, col) of the first character that `want` accepts; comments and continuations are skipped. */
 static bool next_char(const Line *lines, uint32_t n, uint32_t *line, uint32_t *col, char want)
 {
@@ -311,7 +309,8 @@ static bool blank(const char *p, size_t n)
 /* ---- drawing -------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct Drawing {
-    Line lines[LINES_MAX];
+    Line *lines;
+    bool *shown;
     uint32_t n;
     uint32_t start, end; /* bytes: in the first and in the last line */
     bool carets;
@@ -364,7 +363,7 @@ static void mark_around(bool *shown, uint32_t n, uint32_t line)
 
 static void draw(TbPrinter *t, const Drawing *d)
 {
-    bool shown[LINES_MAX] = {false};
+    bool *shown = d->shown;
     shown[0] = shown[d->n - 1] = true;
     if (d->a.found) {
         mark_around(shown, d->n, d->a.line);
@@ -412,6 +411,15 @@ static uint32_t dedent(Drawing *d)
 
 static uint32_t minus(uint32_t a, uint32_t b) { return a > b ? a - b : 0; }
 
+static void free_drawing(TbPrinter *t, Drawing *d)
+{
+    if (!d)
+        return;
+    ou_free(&t->vm->heap, d->lines, d->n * sizeof *d->lines);
+    ou_free(&t->vm->heap, d->shown, d->n * sizeof *d->shown);
+    ou_free(&t->vm->heap, d, sizeof *d);
+}
+
 static void source_lines(TbPrinter *t, Str *filename, uint32_t lineno, const CodeLoc *loc)
 {
     SourceFile *f = source_of(t, filename);
@@ -419,9 +427,14 @@ static void source_lines(TbPrinter *t, Str *filename, uint32_t lineno, const Cod
     if (!f->p || lineno == 0 || !line_at(f, lineno, &first))
         return;
     Drawing *d = ou_alloc0(&t->vm->heap, sizeof *d);
-    bool spans = loc && !t->no_carets && loc->line == lineno && loc->col != UINT32_MAX && loc->end_col != UINT32_MAX && loc->end_line >= lineno &&
-                 loc->end_line - lineno < LINES_MAX;
-    if (!d || !spans) {
+    bool spans = loc && !t->no_carets && loc->line == lineno && loc->col != UINT32_MAX && loc->end_col != UINT32_MAX &&
+                 loc->end_line >= lineno;
+    if (d && spans) {
+        d->n = loc->end_line - lineno + 1;
+        d->lines = ou_alloc(&t->vm->heap, d->n * sizeof *d->lines);
+        d->shown = ou_alloc0(&t->vm->heap, d->n * sizeof *d->shown);
+    }
+    if (!d || !d->lines || !d->shown) {
         while (first.n && is_space(*first.p)) {
             first.p++;
             first.n--;
@@ -431,11 +444,10 @@ static void source_lines(TbPrinter *t, Str *filename, uint32_t lineno, const Cod
             ou_tb_put(t, first.p, first.n);
             ou_tb_puts(t, "\n");
         }
-        ou_free(&t->vm->heap, d, sizeof *d);
+        free_drawing(t, d);
         return;
     }
     bool any = false;
-    d->n = loc->end_line - lineno + 1;
     for (uint32_t i = 0; i < d->n; i++) {
         if (!line_at(f, lineno + i, &d->lines[i]))
             d->lines[i] = (Line){"", 0};
@@ -469,7 +481,7 @@ static void source_lines(TbPrinter *t, Str *filename, uint32_t lineno, const Cod
                     (d->a.found || !blank(d->lines[0].p, d->start) || !blank(last->p + d->end, last->n - d->end));
         draw(t, d);
     }
-    ou_free(&t->vm->heap, d, sizeof *d);
+    free_drawing(t, d);
 }
 
 /* ---- all entries --------------------------------------------------------------------------------------------------------------------- */
