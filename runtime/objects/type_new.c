@@ -616,32 +616,38 @@ fail:
 
 typedef struct ClassParts {
     Value bases, meta, ns;
-    Value kwargs[32];
+    Value *args;    /* room for the three arguments of a metaclass, then the borrowed values of kwnames */
     Tuple *kwnames; /* without `metaclass`; NULL: none. Owned */
-    int nkw;
+    uint32_t nkw, room;
 } ClassParts;
+enum { CLASS_HEAD = 3 };
 
 static bool split_keywords(VM *vm, ClassParts *p, const Value *values, Tuple *kwnames) {
-    p->kwnames = NULL;
-    p->nkw = 0;
-    Value names[32];
-    for (uint32_t i = 0; kwnames && i < kwnames->n; i++) {
+    uint32_t n = kwnames ? kwnames->n : 0;
+    p->args = ou_alloc(&vm->heap, (CLASS_HEAD + n) * sizeof(Value));
+    if (!p->args) {
+        ou_raise_memory(vm);
+        return false;
+    }
+    p->room = n;
+    Value names = n ? ou_tuple_new(vm, n) : V_NULL;
+    if (n && names == V_NULL) return false;
+    for (uint32_t i = 0; i < n; i++) {
         if (ou_str_eq_c(as_str(kwnames->items[i]), "metaclass")) {
             p->meta = retain(values[i]);
             continue;
         }
-        if (p->nkw == 32) {
-            ou_raise(vm, E_TYPE, "too many keyword arguments in a class statement");
-            return false;
-        }
-        names[p->nkw] = kwnames->items[i];
-        p->kwargs[p->nkw++] = values[i];
+        as_tuple(names)->items[p->nkw] = retain(kwnames->items[i]);
+        p->args[CLASS_HEAD + p->nkw++] = values[i];
     }
-    if (p->nkw) {
-        Value t = ou_tuple_of(vm, names, (size_t)p->nkw);
-        if (t == V_NULL) return false;
-        p->kwnames = as_tuple(t);
+    if (p->nkw == n) {
+        p->kwnames = n ? as_tuple(names) : NULL;
+        return true;
     }
+    Value fewer = p->nkw ? ou_tuple_of(vm, as_tuple(names)->items, p->nkw) : V_NULL;
+    release(vm, names);
+    if (p->nkw && fewer == V_NULL) return false;
+    p->kwnames = p->nkw ? as_tuple(fewer) : NULL;
     return true;
 }
 
@@ -656,10 +662,9 @@ static bool pick_metaclass(VM *vm, ClassParts *p) {
     return true;
 }
 
-static Value call_with(VM *vm, Value f, Value *head, int n, const ClassParts *p) {
-    Value args[40];
-    for (int i = 0; i < n; i++) args[i] = head[i];
-    for (int i = 0; i < p->nkw; i++) args[n + i] = p->kwargs[i];
+static Value call_with(VM *vm, Value f, const Value *head, int n, const ClassParts *p) {
+    Value *args = p->args + CLASS_HEAD - n;
+    memcpy(args, head, (size_t)n * sizeof(Value));
     return ou_call(vm, f, args, n, p->kwnames);
 }
 
@@ -728,7 +733,7 @@ Value ou_build_class(VM *vm, const Value *args, int n, Tuple *kwnames) {
     if (!is_exact(args[0], T_FUNCTION))
         return ou_raise(vm, E_TYPE, "__build_class__: func must be a function");
     if (!ou_is_a(vm, args[1], T_STR)) return ou_raise(vm, E_TYPE, "__build_class__: name is not a string");
-    ClassParts p = {V_NULL, V_NULL, V_NULL, {0}, NULL, 0};
+    ClassParts p = {V_NULL, V_NULL, V_NULL, NULL, NULL, 0, 0};
     Value cls = V_NULL;
     Value orig = ou_tuple_of(vm, args + 2, (size_t)(n - 2));
     if (orig == V_NULL) return V_NULL;
@@ -740,6 +745,7 @@ Value ou_build_class(VM *vm, const Value *args, int n, Tuple *kwnames) {
     xrelease(vm, p.meta);
     xrelease(vm, p.bases);
     if (p.kwnames) obj_release(vm, p.kwnames);
+    if (p.args) ou_free(&vm->heap, p.args, (CLASS_HEAD + p.room) * sizeof(Value));
     release(vm, orig);
     return cls;
 }
