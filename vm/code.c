@@ -71,6 +71,45 @@ int ou_push(Compiler *c)
     return TEMP0 + (r < 900 ? r : 900);
 }
 
+int ou_window(const Compiler *c)
+{
+    int room = REGISTERS - c->unit->nlocals - c->unit->top;
+    return room > WINDOW_MAX ? WINDOW_MAX : room < 8 ? 8 : room;
+}
+
+int ou_far(Compiler *c, int n)
+{
+    Unit *u = c->unit;
+    int k = u->nfarparams + u->nfarlocals + u->nfarcells + u->nspilled;
+    u->nspilled += n;
+    if (u->nfar < k + n)
+        u->nfar = k + n;
+    if (u->nfar > UINT16_MAX - CELL_FAR && !c->failed)
+        ou_c_error(c, c->loc, "too many variables in one function");
+    return k;
+}
+
+void ou_far_done(Compiler *c, int k, int n)
+{
+    Unit *u = c->unit;
+    if (u->nfarparams + u->nfarlocals + u->nfarcells + u->nspilled == k + n) /* else something behind them is still in use */
+        u->nspilled -= n;
+}
+
+bool ou_hidden_crowded(const Compiler *c)
+{
+    const Unit *u = c->unit;
+    return (u->nlocals >= HIDDEN_MAX || u->nlocals + u->max_top >= REGISTERS) && u->nfree_hidden <= 16 /* for those that must be near */;
+}
+
+int ou_hidden_any(Compiler *c)
+{
+    Unit *u = c->unit;
+    if (!ou_hidden_crowded(c))
+        return ou_hidden(c);
+    return u->nfree_far ? u->free_far[--u->nfree_far] : FAR0 + ou_far(c, 1);
+}
+
 int ou_hidden(Compiler *c)
 {
     Unit *u = c->unit;
@@ -84,11 +123,11 @@ int ou_hidden(Compiler *c)
 void ou_hidden_done(Compiler *c, int reg)
 {
     Unit *u = c->unit;
-    uint32_t cap = (uint32_t)u->free_hidden_cap;
-    if (c->failed || (u->nfree_hidden == u->free_hidden_cap && !(u->free_hidden = ou_c_grow(c, u->free_hidden, &cap, sizeof(int)))))
+    int **list = is_far(reg) ? &u->free_far : &u->free_hidden;
+    uint32_t *n = is_far(reg) ? &u->nfree_far : &u->nfree_hidden, *cap = is_far(reg) ? &u->free_far_cap : &u->free_hidden_cap;
+    if (c->failed || (*n == *cap && !(*list = ou_c_grow(c, *list, cap, sizeof(int)))))
         return;
-    u->free_hidden_cap = (int)cap;
-    u->free_hidden[u->nfree_hidden++] = reg;
+    (*list)[(*n)++] = reg;
 }
 
 int ou_const(Compiler *c, Value v)
@@ -341,19 +380,19 @@ static void fill_names(Compiler *c, Unit *u, Code *code)
     code->varnames = names_tuple(c, u->named, u->nnamed);
     code->cellnames = symbols_tuple(c, cells, ncells);
     code->freenames = symbols_tuple(c, s->free, s->nfree);
-    code->cellregs = copy_out(c, NULL, ncells);
+    code->cellregs = copy_out(c, NULL, sizeof(uint16_t) * ncells);
     code->captures = copy_out(c, NULL, sizeof(CodeCapture) * s->nfree);
     code->ncells = (uint16_t)(code->cellregs ? ncells : 0);
     code->nfree = (uint16_t)(code->captures ? s->nfree : 0);
     if (c->failed)
         return;
     for (uint32_t i = 0; i < ncells; i++)
-        code->cellregs[i] = (uint8_t)cells[i]->reg;
+        code->cellregs[i] = (uint16_t)(is_far(cells[i]->reg) ? cells[i]->reg - FAR0 + CELL_FAR : cells[i]->reg);
     Scope *home = s->parent ? s->parent->code : NULL;
     for (uint32_t i = 0; i < s->nfree; i++) {
-        bool local = s->free[i]->scope->code == home;
-        int index = local ? s->free[i]->reg : ou_scope_free_index(home, s->free[i]);
-        code->captures[i] = (CodeCapture){local, 0, (uint16_t)index};
+        bool local = s->free[i]->scope->code == home, far = local && is_far(s->free[i]->reg);
+        int index = far ? s->free[i]->reg - FAR0 : local ? s->free[i]->reg : ou_scope_free_index(home, s->free[i]);
+        code->captures[i] = (CodeCapture){far ? 2 : local, 0, (uint16_t)index};
     }
 }
 
@@ -446,7 +485,7 @@ void ou_code_free_arrays(VM *vm, Code *code)
     ou_free(h, code->live, sizeof(CodeLive) * code->nlive);
     ou_free(h, code->sites, sizeof(CodeSite) * code->nsites);
     ou_free(h, code->captures, sizeof(CodeCapture) * code->nfree);
-    ou_free(h, code->cellregs, code->ncells);
+    ou_free(h, code->cellregs, sizeof(uint16_t) * code->ncells);
     code->consts = NULL;
     code->code = NULL;
     code->locs = NULL;

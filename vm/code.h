@@ -12,7 +12,8 @@
 #include "vm/scope.h"
 
 enum { FAR_REG = 999 /* the local with the far ones */, TEMP0 = 1000, FAR0 = 2000, NEAR_LOCALS_MAX = 150, WINDOW_MAX = 60 };
-enum { SPILL_FROM = 170 /* locals and temporaries */ };
+enum { SPILL_FROM = 170 /* locals and temporaries */, NEAR_MAX = 160 /* locals and cells */, NEAR_CELLS_MAX = 60, HIDDEN_MAX = 175 };
+enum { REGISTERS = 240 /* of 256: room for the windows of a few operands */ };
 enum { SPILL = 1 }; /* C of a SETFAR or TAKEFAR that puts a temporary away or takes it back: left out when it holds nothing */
 
 typedef struct Ir {
@@ -71,12 +72,12 @@ typedef struct Unit {
     uint32_t *const_index; /* hash table of const numbers + 1 */
     uint32_t const_mask;
     int nlocals, nfar, top, max_top;
-    int farreg, nfarparams, nfarlocals, nspilled; /* far entries by use; nfar is the largest number at any time */
+    int farreg, nfarparams, nfarlocals, nfarcells, nspilled; /* far entries by use; nfar is the largest number at any time */
     Str **named;     /* names of the locals from R[0] on (modules and classes: R[1]): parameters, variables, then those of
                         comprehensions; behind them the far ones */
     uint32_t nnamed, named_cap;
-    int *free_hidden; /* hidden locals that may be used again */
-    int nfree_hidden, free_hidden_cap;
+    int *free_hidden, *free_far; /* hidden locals that may be used again */
+    uint32_t nfree_hidden, free_hidden_cap, nfree_far, free_far_cap;
     Block *block;
     int return_reg;  /* while a return leaves blocks: its value, or -1 */
     Str *name, *qualname;
@@ -100,7 +101,12 @@ int ou_const(Compiler *c, Value v);                          /* takes v over; it
 int ou_const_str(Compiler *c, Str *s);                       /* borrowed */
 int ou_push(Compiler *c);                                    /* the lowest free temporary */
 int ou_hidden(Compiler *c);                                  /* a hidden local; give it back with ou_hidden_done */
+int ou_hidden_any(Compiler *c);                              /* a hidden local, near or, when crowded, far */
+bool ou_hidden_crowded(const Compiler *c);
 void ou_hidden_done(Compiler *c, int reg);
+int ou_far(Compiler *c, int n);                              /* n far entries in a row; the first */
+void ou_far_done(Compiler *c, int k, int n);
+int ou_window(const Compiler *c); /* the most values to take from temporaries in a row here; longer sequences are made in pieces */
 static inline bool is_temp(int r) { return r >= TEMP0 && r < FAR0; }
 static inline bool is_far(int r) { return r >= FAR0; }
 

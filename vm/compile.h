@@ -91,6 +91,8 @@ int ou_super_method(Compiler *c, const Expr *attr);               /* super().nam
 bool ou_forbidden(Compiler *c, const Str *name, AstPos pos, uint8_t ctx);
 void ou_binop(Compiler *c, int binop, bool inplace, int dst, int l, const Expr *right, const Expr *whole);
 Symbol *ou_symbol(Compiler *c, Str *name);
+void ou_empty(Compiler *c, int reg);                             /* unbinds a local, near or far */
+void ou_make_cell(Compiler *c, int reg);                         /* puts what a local holds, near or far, into a new cell */
 int ou_plain_local(Compiler *c, const Expr *e);                  /* register of a Name that is a near local, or NONE */
 AstPos ou_attr_pos(const Expr *attr, AstPos pos);
 
@@ -134,8 +136,8 @@ Code *ou_unit_end(Compiler *c);                                  /* finishes c->
 void ou_function_def(Compiler *c, const Stmt *s);
 int ou_lambda(Compiler *c, const Expr *e, int dst);
 int ou_make_function(Compiler *c, Code *code, int a, int flags); /* MKFUNC with what stands from a on; takes code over */
-int ou_decorators(Compiler *c, const ExprSeq *d);                /* pushes them; the first temporary of the window after */
-void ou_decorate(Compiler *c, const ExprSeq *d, int value);      /* calls them, innermost first */
+int ou_decorators(Compiler *c, const ExprSeq *d);                /* pushes them; `far` of ou_decorate */
+int ou_decorate(Compiler *c, const ExprSeq *d, int far, int value); /* calls them, innermost first; where the result is */
 void ou_body(Compiler *c, const StmtSeq *body);                   /* of a module or class: annotations, docstring, statements */
 void ou_class_def(Compiler *c, const Stmt *s);
 void ou_type_alias(Compiler *c, const Stmt *s);

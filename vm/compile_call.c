@@ -110,9 +110,9 @@ static bool check_keywords(Compiler *c, const KeywordSeq *kws)
     return !c->failed;
 }
 
-static bool plain_args(const ExprSeq *args, const KeywordSeq *kws, int nextra)
+static bool plain_args(const Compiler *c, const ExprSeq *args, const KeywordSeq *kws, int nextra)
 {
-    if (args->n + kws->n + (uint32_t)nextra > WINDOW_MAX)
+    if (args->n + kws->n + (uint32_t)nextra > (uint32_t)ou_window(c))
         return false;
     for (uint32_t i = 0; i < args->n; i++)
         if (args->items[i]->kind == EXPR_Starred)
@@ -153,8 +153,8 @@ static void star_args(Compiler *c, int fn, int nextra, const ExprSeq *args)
         c->loc = loc;
         return;
     }
-    uint32_t i = 0;
-    while (i < args->n && i < WINDOW_MAX / 2 && args->items[i]->kind != EXPR_Starred)
+    uint32_t i = 0, most = (uint32_t)ou_window(c) / 2;
+    while (i < args->n && i < most && args->items[i]->kind != EXPR_Starred)
         ou_temp(c, args->items[i++]);
     c->loc = loc;
     if (nextra + (int)i == 0)
@@ -179,12 +179,13 @@ static void star_keywords(Compiler *c, int fn, const KeywordSeq *kws)
 {
     AstPos loc = c->loc;
     int dict = fn + 3;
+    uint32_t most = (uint32_t)ou_window(c) / 2;
     bool made = false;
     for (uint32_t i = 0; i < kws->n && !c->failed;) {
         int at = made ? ou_push(c) : dict;
         c->unit->top = at - TEMP0;
         uint32_t n = 0;
-        for (; i < kws->n && kws->items[i]->arg && n < WINDOW_MAX / 2; i++, n++) {
+        for (; i < kws->n && kws->items[i]->arg && n < most; i++, n++) {
             c->loc = loc;
             ou_load_const(c, retain(v_of(cname(c, kws->items[i]->arg))), NONE);
             ou_temp(c, kws->items[i]->value);
@@ -213,7 +214,7 @@ void ou_call_args(Compiler *c, int fn, int nextra, const ExprSeq *args, const Ke
     AstPos loc = c->loc;
     if (!check_keywords(c, kws))
         return;
-    if (plain_args(args, kws, nextra)) {
+    if (plain_args(c, args, kws, nextra)) {
         for (uint32_t i = 0; i < args->n; i++)
             ou_temp(c, args->items[i]);
         for (uint32_t i = 0; i < kws->n; i++)
@@ -244,7 +245,7 @@ int ou_call_expr(Compiler *c, const Expr *e, int dst)
     if (!check_keywords(c, &e->Call.keywords))
         return ou_result(c, dst);
     int fn;
-    if (f->kind == EXPR_Attribute && plain_args(&e->Call.args, &e->Call.keywords, 0)) {
+    if (f->kind == EXPR_Attribute && plain_args(c, &e->Call.args, &e->Call.keywords, 0)) {
         fn = ou_super_method(c, f);
         if (fn == NONE) {
             int o = ou_operand(c, f->Attribute.value);
@@ -300,10 +301,10 @@ int ou_fstring(Compiler *c, const Expr *e, int dst)
     const ExprSeq *v = &e->JoinedStr.values;
     if (v->n == 1 && (v->items[0]->kind == EXPR_FormattedValue || v->items[0]->kind == EXPR_Constant))
         return ou_expr(c, v->items[0], dst);
-    int base = c->unit->top, t = TEMP0 + base, n = 0;
+    int base = c->unit->top, t = TEMP0 + base, n = 0, most = ou_window(c);
     for (uint32_t i = 0; i < v->n && !c->failed; i++) {
         ou_temp(c, v->items[i]);
-        if (++n == WINDOW_MAX) {
+        if (++n == most) {
             c->loc = e->pos;
             ou_emit(c, OP_MKSTR, t, 0, 0, n);
             c->unit->top = base + 1;

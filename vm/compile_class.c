@@ -179,12 +179,12 @@ void ou_class_def(Compiler *c, const Stmt *s)
     if (ou_forbidden(c, ou_c_name(c, s->ClassDef.name), s->pos, CTX_Store))
         return;
     uint32_t line = d->n ? d->items[0]->pos.line : s->pos.line;
-    ou_decorators(c, d);
+    int far = ou_decorators(c, d);
     c->loc = s->pos;
     int r = s->ClassDef.type_params.n ? generic_class(c, s, line) : class_call(c, s, line, &s->ClassDef.bases);
-    ou_decorate(c, d, r);
+    r = ou_decorate(c, d, far, r);
     c->loc = s->pos;
-    ou_store_name(c, cname(c, s->ClassDef.name), d->n ? TEMP0 + base : r);
+    ou_store_name(c, cname(c, s->ClassDef.name), r);
     c->unit->top = base;
 }
 
@@ -216,6 +216,9 @@ static void thunk(Compiler *c, const void *key, const Expr *e, Str *name)
 int ou_type_params(Compiler *c, const TypeParamSeq *tp)
 {
     int first = TEMP0 + c->unit->top;
+    bool list = tp->n > (uint32_t)ou_window(c);
+    if (list)
+        ou_emit(c, OP_MKLIST, ou_push(c), 0, 0, 0);
     for (uint32_t i = 0; i < tp->n && !c->failed; i++) {
         const TypeParam *p = tp->items[i];
         c->loc = p->pos;
@@ -242,8 +245,12 @@ int ou_type_params(Compiler *c, const TypeParamSeq *tp)
         ou_emit(c, OP_MOVE_T, copy, a, 0, 0);
         ou_store_name(c, cname(c, id), copy);
         c->unit->top--;
+        if (list) {
+            ou_emit(c, OP_LISTADD, first, a, 0, 0);
+            c->unit->top--;
+        }
     }
-    ou_emit(c, OP_MKTUPLE, first, 0, 0, (int32_t)tp->n);
+    ou_emit(c, list ? OP_LISTTUPLE : OP_MKTUPLE, first, 0, 0, list ? 0 : (int32_t)tp->n);
     c->unit->top = first - TEMP0 + 1;
     return first;
 }

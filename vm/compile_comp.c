@@ -190,9 +190,9 @@ static void enter(Compiler *c, Scope *s)
         if (y->kind != SYM_LOCAL)
             continue;
         if (!y->is_placed)
-            y->reg = ou_hidden(c);
+            y->reg = ou_hidden_any(c);
         if (y->is_cell)
-            ou_emit(c, OP_MKCELL, y->reg, 0, 0, 0);
+            ou_make_cell(c, y->reg);
     }
 }
 
@@ -201,7 +201,7 @@ static void leave(Compiler *c, Scope *s)
     for (Symbol *y = s->first; y; y = y->next) {
         if (y->kind != SYM_LOCAL)
             continue;
-        ou_emit(c, OP_LOADP, y->reg, 0, 0, (int32_t)V_UNBOUND);
+        ou_empty(c, y->reg);
         if (!y->is_placed)
             ou_hidden_done(c, y->reg);
     }

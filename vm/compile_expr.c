@@ -453,7 +453,7 @@ int ou_build(Compiler *c, const ExprSeq *elts, OpCode op, int dst)
             return finish_in(c, base, t, dst);
         }
     }
-    if (!starred && elts->n <= WINDOW_MAX) {
+    if (!starred && elts->n <= (uint32_t)ou_window(c)) {
         for (uint32_t i = 0; i < elts->n; i++)
             ou_temp(c, elts->items[i]);
         c->loc = loc;
@@ -463,8 +463,8 @@ int ou_build(Compiler *c, const ExprSeq *elts, OpCode op, int dst)
         return finish_in(c, base, t, dst);
     }
     OpCode make = op == OP_MKSET ? OP_MKSET : OP_MKLIST, add = op == OP_MKSET ? OP_SETADD : OP_LISTADD;
-    uint32_t i = 0;
-    while (i < elts->n && i < WINDOW_MAX / 2 && elts->items[i]->kind != EXPR_Starred)
+    uint32_t i = 0, most = (uint32_t)ou_window(c) / 2;
+    while (i < elts->n && i < most && elts->items[i]->kind != EXPR_Starred)
         ou_temp(c, elts->items[i++]);
     c->loc = loc;
     if (!i)
@@ -488,8 +488,8 @@ static int dict_display(Compiler *c, const Expr *e, int dst)
 {
     const ExprSeq *keys = &e->Dict.keys, *values = &e->Dict.values;
     int base = c->unit->top, t = TEMP0 + base;
-    uint32_t i = 0;
-    for (; i < keys->n && i < WINDOW_MAX / 2 && keys->items[i] && !c->failed; i++) {
+    uint32_t i = 0, most = (uint32_t)ou_window(c) / 2;
+    for (; i < keys->n && i < most && keys->items[i] && !c->failed; i++) {
         ou_temp(c, keys->items[i]);
         ou_temp(c, values->items[i]);
     }
@@ -720,10 +720,7 @@ static int crowded(const Unit *u, const Expr *e)
 static int expr_elsewhere(Compiler *c, const Expr *e, int dst, int n)
 {
     Unit *u = c->unit;
-    int first = u->top - n, from = u->nfarlocals + u->nfarparams + u->nspilled;
-    u->nspilled += n + 1;
-    if (u->nfar < from + n + 1)
-        u->nfar = from + n + 1;
+    int first = u->top - n, from = ou_far(c, n + 1);
     for (int k = 0; k < n; k++)
         ou_emit(c, OP_SETFAR, TEMP0 + first + k, FAR_REG, SPILL, from + k);
     u->top = first;
@@ -737,7 +734,7 @@ static int expr_elsewhere(Compiler *c, const Expr *e, int dst, int n)
         r = ou_push(c);
         ou_emit(c, OP_TAKEFAR, r, FAR_REG, 0, from + n);
     }
-    u->nspilled -= n + 1;
+    ou_far_done(c, from, n + 1);
     return r;
 }
 

@@ -2,6 +2,8 @@
  * Registers of a unit: parameters in the order of co_varnames, the other variables, cells; what does not fit becomes far. */
 #include "vm/compile.h"
 
+enum { DECORATORS_MAX = 20 };
+
 /* ---- units ----------------------------------------------------------------------------------------------------------- */
 
 static Str *qualified(Compiler *c, Scope *s, Str *name)
@@ -79,19 +81,6 @@ static void place_comprehensions(Compiler *c, Unit *u, Scope *s, uint32_t first)
     }
 }
 
-/* The cell of a parameter that has no register needs one. */
-static void far_param_cell(Compiler *c, Unit *u, Symbol *y)
-{
-    int from = y->reg - FAR0;
-    y->reg = u->nlocals++;
-    ou_emit(c, OP_MKCELL, y->reg, 0, 0, 0);
-    int t = ou_push(c);
-    ou_emit(c, OP_TAKEFAR, t, FAR_REG, 0, from);
-    ou_emit(c, OP_SETCELL, y->reg, t, 0, 0);
-    u->top--;
-    y->far_cell = true;
-}
-
 static void assign_registers(Compiler *c, Unit *u)
 {
     Scope *s = u->scope;
@@ -104,7 +93,10 @@ static void assign_registers(Compiler *c, Unit *u)
     int far = 0, ncells = 0, near_max;
     for (Symbol *y = s->first; y && function; y = y->next)
         ncells += y->kind == SYM_LOCAL && y->is_cell;
-    near_max = ncells <= 60 ? NEAR_LOCALS_MAX : ncells < 210 ? 210 - ncells : 1;
+    near_max = NEAR_MAX - (ncells < NEAR_CELLS_MAX ? ncells : NEAR_CELLS_MAX);
+    if (near_max > NEAR_LOCALS_MAX)
+        near_max = NEAR_LOCALS_MAX;
+    ncells = 0;
     for (Symbol *y = s->first; y && function; y = y->next) {
         if (y->kind == SYM_LOCAL && (y->flags & DEF_PARAM)) {
             y->reg = u->nlocals < near_max ? u->nlocals++ : FAR0 + far++;
@@ -130,23 +122,21 @@ static void assign_registers(Compiler *c, Unit *u)
             add_name(c, u, y->name);
     for (Symbol *y = s->first; y && function; y = y->next)
         if (y->kind == SYM_LOCAL && !(y->flags & DEF_PARAM) && y->is_cell)
-            y->reg = u->nlocals++;
+            y->reg = ncells++ < NEAR_CELLS_MAX ? u->nlocals++ : FAR0 + u->nfar++;
+    u->nfarcells = u->nfar - far;
     if (u->nfarparams)
         u->farreg = u->nlocals++;
-    for (Symbol *y = s->first; y && function; y = y->next)
-        if (y->kind == SYM_LOCAL && (y->flags & DEF_PARAM) && y->is_cell && is_far(y->reg))
-            far_param_cell(c, u, y);
     if (s->class_cell && s->class_cell->is_cell)
         s->class_cell->reg = u->nlocals++;
     if (s->class_dict && s->class_dict->is_cell)
         s->class_dict->reg = u->nlocals++;
-    if (u->nlocals > 240) {
+    if (u->nfar > UINT16_MAX - CELL_FAR) {
         ou_c_error(c, c->loc, "too many variables in one function");
         return;
     }
     for (Symbol *y = s->first; y && function; y = y->next)
-        if (y->kind == SYM_LOCAL && y->is_cell && !y->far_cell)
-            ou_emit(c, OP_MKCELL, y->reg, 0, 0, 0);
+        if (y->kind == SYM_LOCAL && y->is_cell)
+            ou_make_cell(c, y->reg);
     if (s->class_cell && s->class_cell->is_cell)
         ou_emit(c, OP_MKCELL, s->class_cell->reg, 0, 0, 0);
     if (s->class_dict && s->class_dict->is_cell)
@@ -274,24 +264,47 @@ Value ou_docstring(Compiler *c, const StmtSeq *body)
 
 /* ---- definitions ----------------------------------------------------------------------------------------------------- */
 
+/* Outer decorators that would take too many registers wait in far locals. */
+static uint32_t far_decorators(const ExprSeq *d) { return d->n > DECORATORS_MAX ? d->n - DECORATORS_MAX : 0; }
+
 int ou_decorators(Compiler *c, const ExprSeq *d)
 {
+    uint32_t nfar = far_decorators(d);
+    int far = nfar ? ou_far(c, (int)nfar) : 0;
     for (uint32_t i = 0; i < d->n && !c->failed; i++) {
-        ou_temp(c, d->items[i]);
-        ou_push(c);
+        int t = ou_temp(c, d->items[i]);
+        if (i < nfar) {
+            ou_emit(c, OP_SETFAR, t, FAR_REG, 0, far + (int)i);
+            c->unit->top--;
+        } else {
+            ou_push(c);
+        }
     }
-    return TEMP0 + c->unit->top;
+    return far;
 }
 
-void ou_decorate(Compiler *c, const ExprSeq *d, int value)
+int ou_decorate(Compiler *c, const ExprSeq *d, int far, int value)
 {
     AstPos loc = c->loc;
-    for (uint32_t i = d->n; i-- > 0;) {
+    uint32_t nfar = far_decorators(d);
+    for (uint32_t i = d->n; i-- > nfar;) {
         value -= 2;
         c->loc = d->items[i]->pos;
         ou_emit(c, OP_CALL, value, 0, 1, 0);
     }
+    if (nfar && c->unit->max_top < value - TEMP0 + 3)
+        c->unit->max_top = value - TEMP0 + 3;
+    for (uint32_t i = nfar; i-- > 0;) {
+        c->loc = d->items[i]->pos;
+        ou_emit(c, OP_TAKE_T, value + 2, value, 0, 0);
+        ou_emit(c, OP_TAKEFAR, value, FAR_REG, 0, far + (int)i);
+        ou_emit(c, OP_CALL, value, 0, 1, 0);
+    }
+    if (nfar)
+        ou_far_done(c, far, (int)nfar);
+    c->unit->top = value - TEMP0 + 1;
     c->loc = loc;
+    return value;
 }
 
 void ou_annotation(Compiler *c, const Expr *e)
@@ -330,7 +343,7 @@ static int defaults(Compiler *c, const Arguments *a)
             ou_build(c, &a->defaults, OP_MKTUPLE, NONE);
         flags |= 1;
     }
-    int dict = TEMP0 + c->unit->top, n = 0;
+    int dict = TEMP0 + c->unit->top, n = 0, most = ou_window(c) / 2;
     bool made = false;
     for (uint32_t i = 0; i < a->kwonlyargs.n && !c->failed; i++) {
         if (!a->kw_defaults.items[i])
@@ -339,9 +352,9 @@ static int defaults(Compiler *c, const Arguments *a)
         ou_temp(c, a->kw_defaults.items[i]);
         if (made)
             ou_emit(c, OP_DICTADD, dict, dict + 1, dict + 2, 0);
-        else if (++n == WINDOW_MAX / 2)
+        else if (++n == most)
             ou_emit(c, OP_MKDICT, dict, 0, 0, n);
-        made = n == WINDOW_MAX / 2;
+        made = n == most;
         if (made)
             c->unit->top = dict - TEMP0 + 1;
         flags |= 2;
@@ -354,7 +367,7 @@ static int defaults(Compiler *c, const Arguments *a)
 }
 
 typedef struct AnnSeq { /* the tuple of names and values, begun in a window and continued as a list when it is long */
-    int at, n;
+    int at, most, n;
     bool list;
 } AnnSeq;
 
@@ -362,7 +375,7 @@ static void add_annotation(Compiler *c, AnnSeq *q, Str *name, const Expr *e)
 {
     if (!e || !name)
         return;
-    if (!q->list && q->n >= WINDOW_MAX) {
+    if (!q->list && q->n >= q->most) {
         ou_emit(c, OP_MKLIST, q->at, 0, 0, q->n);
         c->unit->top = q->at - TEMP0 + 1;
         q->list = true;
@@ -389,7 +402,7 @@ static void arg_annotations(Compiler *c, AnnSeq *q, const ArgSeq *s)
 
 static int annotations(Compiler *c, const Arguments *a, const Expr *returns)
 {
-    AnnSeq q = {TEMP0 + c->unit->top, 0, false};
+    AnnSeq q = {TEMP0 + c->unit->top, ou_window(c), 0, false};
     arg_annotations(c, &q, &a->posonlyargs);
     arg_annotations(c, &q, &a->args);
     if (a->vararg && a->vararg->annotation)
@@ -507,9 +520,8 @@ void ou_function_def(Compiler *c, const Stmt *s)
     if (ou_forbidden(c, ou_c_name(c, f.name), s->pos, CTX_Store) || !check_args(c, f.args))
         return;
     uint32_t line = f.decorators->n ? f.decorators->items[0]->pos.line : s->pos.line;
-    ou_decorators(c, f.decorators);
+    int far = ou_decorators(c, f.decorators), r;
     c->loc = s->pos;
-    int r;
     if (f.tp->n) {
         r = generic_function(c, s, &f, line);
     } else {
@@ -517,9 +529,9 @@ void ou_function_def(Compiler *c, const Stmt *s)
         int flags = defaults(c, f.args);
         r = function_object(c, s, &f, line, flags, a, NONE);
     }
-    ou_decorate(c, f.decorators, r);
+    r = ou_decorate(c, f.decorators, far, r);
     c->loc = s->pos;
-    ou_store_name(c, cname(c, f.name), f.decorators->n ? TEMP0 + base : r);
+    ou_store_name(c, cname(c, f.name), r);
     c->unit->top = base;
 }
 

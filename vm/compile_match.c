@@ -2,6 +2,8 @@
  * next case. Captured names are bound when the whole pattern has matched; before the body the hidden locals are emptied. */
 #include "vm/compile.h"
 
+enum { UNPACK_MAX = 30 };
+
 typedef struct Capture {
     Str *name;
     int reg;
@@ -20,9 +22,8 @@ typedef struct Match {
 
 static void pattern(Match *m, const Pattern *p, int subject, int fail);
 
-static int hidden(Match *m)
+static int note_hidden(Match *m, int r)
 {
-    int r = ou_hidden(m->c);
     if (m->nmine < m->mine_cap || (m->mine = ou_c_grow(m->c, m->mine, &m->mine_cap, sizeof(int))))
         m->mine[m->nmine++] = r;
     for (uint32_t i = 0; i < m->nused; i++)
@@ -31,6 +32,30 @@ static int hidden(Match *m)
     if (m->nused < m->used_cap || (m->used = ou_c_grow(m->c, m->used, &m->used_cap, sizeof(int))))
         m->used[m->nused++] = r;
     return r;
+}
+
+static int hidden(Match *m) { return note_hidden(m, ou_hidden(m->c)); }
+
+/* For what is only kept until the whole pattern has matched. */
+static int hidden_capture(Match *m) { return note_hidden(m, ou_hidden_any(m->c)); }
+
+static void move_to(Compiler *c, int dst, int src)
+{
+    if (!is_far(dst) && !is_far(src)) {
+        ou_move(c, dst, src);
+        return;
+    }
+    int t = src;
+    if (is_far(src)) {
+        t = ou_push(c);
+        ou_emit(c, OP_GETFAR, t, FAR_REG, 0, src - FAR0);
+    }
+    if (is_far(dst))
+        ou_emit(c, OP_SETFAR, t, FAR_REG, 0, dst - FAR0);
+    else
+        ou_move(c, dst, t);
+    if (t != src)
+        c->unit->top--;
 }
 
 static void capture(Match *m, const AstStr *id, int reg, AstPos pos)
@@ -51,6 +76,7 @@ static void capture(Match *m, const AstStr *id, int reg, AstPos pos)
 
 static bool is_wildcard(const Pattern *p) { return p->kind == PATTERN_MatchAs && !p->MatchAs.name && !p->MatchAs.pattern; }
 static bool is_star_wildcard(const Pattern *p) { return p->kind == PATTERN_MatchStar && !p->MatchStar.name; }
+static bool only_captures(const Pattern *p) { return p->kind == PATTERN_MatchStar || (p->kind == PATTERN_MatchAs && !p->MatchAs.pattern); }
 
 /* The part of a subject that stands in the temporary t meets its pattern. */
 static void part(Match *m, const Pattern *p, int t, int *to)
@@ -60,29 +86,82 @@ static void part(Match *m, const Pattern *p, int t, int *to)
         *to = NONE;
         return;
     }
-    *to = hidden(m);
-    ou_move(m->c, *to, t);
+    *to = only_captures(p) ? hidden_capture(m) : hidden(m);
+    move_to(m->c, *to, t);
 }
 
-static void sub_patterns(Match *m, const Pattern *const *ps, const int *regs, uint32_t n, int fail)
+static void sub_pattern(Match *m, const Pattern *p, int reg, int fail)
 {
+    if (reg == NONE)
+        return;
     bool old = m->irrefutable_ok;
     m->irrefutable_ok = true;
-    for (uint32_t i = 0; i < n; i++) {
-        if (regs[i] == NONE)
-            continue;
-        if (ps[i]->kind == PATTERN_MatchStar)
-            capture(m, ps[i]->MatchStar.name, regs[i], ps[i]->pos);
-        else
-            pattern(m, ps[i], regs[i], fail);
-    }
+    if (p->kind == PATTERN_MatchStar)
+        capture(m, p->MatchStar.name, reg, p->pos);
+    else
+        pattern(m, p, reg, fail);
     m->irrefutable_ok = old;
+}
+
+static bool is_captured(const Match *m, uint32_t ncaptures, int reg)
+{
+    for (uint32_t k = ncaptures; k < m->ncaptures; k++)
+        if (m->captures[k].reg == reg)
+            return true;
+    return false;
+}
+
+/* What a sub-pattern has hidden since `from` may be used again, but for what names are to be bound to. */
+static void give_back(Match *m, uint32_t from, uint32_t ncaptures)
+{
+    for (uint32_t k = ncaptures; k < m->ncaptures && ou_hidden_crowded(m->c); k++) {
+        if (is_far(m->captures[k].reg))
+            continue;
+        int r = hidden_capture(m);
+        move_to(m->c, r, m->captures[k].reg);
+        m->captures[k].reg = r;
+    }
+    uint32_t n = from;
+    for (uint32_t k = from; k < m->nmine; k++) {
+        if (is_captured(m, ncaptures, m->mine[k]))
+            m->mine[n++] = m->mine[k];
+        else
+            ou_hidden_done(m->c, m->mine[k]);
+    }
+    m->nmine = n;
+}
+
+/* The same with the items in an object of their own, for more of them than there are registers. */
+static void unpack_far(Match *m, const Pattern *const *ps, uint32_t n, int star, int from, int fail)
+{
+    Compiler *c = m->c;
+    int far = hidden(m), t = ou_push(c);
+    ou_emit(c, OP_MOVE_T, t, from, 0, 0);
+    ou_emit(c, OP_UNPACKFAR, t, star < 0 ? 0 : star, star >= 0, (int32_t)n - (star < 0 ? 0 : star + 1));
+    ou_move(c, far, t);
+    c->unit->top--;
+    for (uint32_t i = 0; i < n && !c->failed; i++) {
+        if (is_wildcard(ps[i]) || is_star_wildcard(ps[i]))
+            continue;
+        uint32_t mine = m->nmine, ncaptures = m->ncaptures;
+        int reg;
+        t = ou_push(c);
+        ou_emit(c, OP_TAKEFAR, t, far, 0, (int32_t)i);
+        part(m, ps[i], t, &reg);
+        c->unit->top--;
+        sub_pattern(m, ps[i], reg, fail);
+        give_back(m, mine, ncaptures);
+    }
 }
 
 /* UNPACK of a copy of `from` (a tuple or the subject) and the patterns of its items. */
 static void unpack_parts(Match *m, const Pattern *const *ps, uint32_t n, int star, int from, int fail)
 {
     Compiler *c = m->c;
+    if (n > UNPACK_MAX) {
+        unpack_far(m, ps, n, star, from, fail);
+        return;
+    }
     int *regs = ou_c_alloc(c, sizeof(int) * (n + 1));
     if (!regs)
         return;
@@ -97,7 +176,11 @@ static void unpack_parts(Match *m, const Pattern *const *ps, uint32_t n, int sta
     for (uint32_t i = 0; i < n; i++)
         part(m, ps[i], t + (int)i, &regs[i]);
     c->unit->top = base;
-    sub_patterns(m, ps, regs, n, fail);
+    for (uint32_t i = 0; i < n && !c->failed; i++) {
+        uint32_t mine = m->nmine, ncaptures = m->ncaptures;
+        sub_pattern(m, ps[i], regs[i], fail);
+        give_back(m, mine, ncaptures);
+    }
 }
 
 static void jump_unless_len(Compiler *c, int subject, uint32_t n, bool exact, int fail)
@@ -136,7 +219,7 @@ static void sequence(Match *m, const Pattern *p, int subject, int fail)
             only_wild &= is_wildcard(x);
         }
     }
-    if (s->n > 120) {
+    if (star > 255) {
         ou_c_error(c, p->pos, "too many expressions in star-unpacking sequence pattern");
         return;
     }
@@ -152,12 +235,11 @@ static void sequence(Match *m, const Pattern *p, int subject, int fail)
         unpack_parts(m, ps, s->n, star, subject, fail);
         return;
     }
-    int *regs = ou_c_alloc(c, sizeof(int) * (s->n + 1));
-    for (uint32_t i = 0; regs && i < s->n; i++) { /* the items by index: the middle is never looked at */
-        regs[i] = NONE;
+    for (uint32_t i = 0; i < s->n && !c->failed; i++) { /* the items by index: the middle is never looked at */
         if ((int)i == star || is_wildcard(ps[i]))
             continue;
-        int t = ou_push(c);
+        uint32_t mine = m->nmine, ncaptures = m->ncaptures;
+        int reg, t = ou_push(c);
         if ((int)i < star) {
             ou_load_const(c, v_smallint(i), t);
         } else {
@@ -165,12 +247,10 @@ static void sequence(Match *m, const Pattern *p, int subject, int fail)
             ou_emit(c, OP_SUBI, t, t, 0, (int32_t)(s->n - i));
         }
         ou_emit(c, OP_GETITEM, t, subject, t, 0);
-        part(m, ps[i], t, &regs[i]);
+        part(m, ps[i], t, &reg);
         c->unit->top--;
-        bool old = m->irrefutable_ok;
-        m->irrefutable_ok = true;
-        pattern(m, ps[i], regs[i], fail);
-        m->irrefutable_ok = old;
+        sub_pattern(m, ps[i], reg, fail);
+        give_back(m, mine, ncaptures);
     }
 }
 
@@ -242,10 +322,6 @@ static void class_pattern(Match *m, const Pattern *p, int subject, int fail)
             }
         }
     }
-    if (n > 120) {
-        ou_c_error(c, p->pos, "too many sub-patterns in class pattern %R", c->filename);
-        return;
-    }
     Value names = ou_tuple_new(c->vm, attrs->n);
     for (uint32_t i = 0; i < attrs->n && names != V_NULL; i++)
         as_tuple(names)->items[i] = retain(v_of(ou_c_name(c, attrs->items[i]))); /* not mangled */
@@ -313,7 +389,7 @@ static void alternatives(Match *m, const Pattern *p, int subject, int fail)
             ncommon = m->ncaptures;
             common = ou_c_alloc(c, sizeof(Capture) * (ncommon + 1));
             for (uint32_t k = 0; common && k < ncommon; k++)
-                common[k] = (Capture){m->captures[k].name, hidden(m)};
+                common[k] = (Capture){m->captures[k].name, hidden_capture(m)};
         } else if (m->ncaptures != ncommon) {
             ou_c_error(c, p->pos, "alternative patterns bind different names");
         }
@@ -324,7 +400,7 @@ static void alternatives(Match *m, const Pattern *p, int subject, int fail)
             if (j == m->ncaptures)
                 ou_c_error(c, p->pos, "alternative patterns bind different names");
             else
-                ou_move(c, common[k].reg, m->captures[j].reg);
+                move_to(c, common[k].reg, m->captures[j].reg);
         }
         if (!last) {
             ou_jump(c, done);
@@ -383,7 +459,7 @@ static void pattern(Match *m, const Pattern *p, int subject, int fail)
 static void empty_hidden(Match *m)
 {
     for (uint32_t i = 0; i < m->nused; i++)
-        ou_emit(m->c, OP_LOADP, m->used[i], 0, 0, (int32_t)V_UNBOUND);
+        ou_empty(m->c, m->used[i]);
 }
 
 void ou_match(Compiler *c, const Stmt *s)

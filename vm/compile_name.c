@@ -56,6 +56,24 @@ static int load_through_class(Compiler *c, Symbol *y, Str *name, int dst)
     return t;
 }
 
+/* The register with the cell of a symbol: a local, or for a far cell the next temporary, until cell_done. */
+static int cell_of(Compiler *c, const Symbol *o)
+{
+    if (!is_far(o->reg))
+        return o->reg;
+    int t = ou_push(c);
+    ou_emit(c, OP_GETFAR, t, FAR_REG, 0, o->reg - FAR0);
+    return t;
+}
+
+static void cell_done(Compiler *c, int cell)
+{
+    if (!is_temp(cell))
+        return;
+    ou_drop(c, cell);
+    c->unit->top--;
+}
+
 int ou_load_name(Compiler *c, Str *name, int dst)
 {
     if (c->failed)
@@ -69,8 +87,9 @@ int ou_load_name(Compiler *c, Str *name, int dst)
             return r;
         }
         if (o->is_cell) {
-            int r = ou_result(c, dst);
-            ou_emit_site(c, is_temp(r) ? OP_GETCELL_T : OP_GETCELL, r, o->reg, 0, 0, name);
+            int r = ou_result(c, dst), cell = cell_of(c, o);
+            ou_emit_site(c, is_temp(r) ? OP_GETCELL_T : OP_GETCELL, r, cell, 0, 0, name);
+            cell_done(c, cell);
             return r;
         }
         int t = ou_push(c);
@@ -108,19 +127,19 @@ static int in_register(Compiler *c, int src)
     return t;
 }
 
-void ou_store_name(Compiler *c, Str *name, int src)
+static void store_name(Compiler *c, Str *name, int src)
 {
-    if (c->failed)
-        return;
-    src = in_register(c, src);
     Symbol *y = ou_symbol(c, name), *o = own_symbol(c, y);
     if (o) {
-        if (o->is_cell)
-            ou_emit(c, OP_SETCELL, o->reg, src, 0, 0);
-        else if (is_far(o->reg))
+        if (o->is_cell) {
+            int cell = cell_of(c, o);
+            ou_emit(c, OP_SETCELL, cell, src, 0, 0);
+            cell_done(c, cell);
+        } else if (is_far(o->reg)) {
             ou_emit(c, OP_SETFAR, src, FAR_REG, 0, o->reg - FAR0);
-        else
+        } else {
             ou_move(c, o->reg, src);
+        }
         return;
     }
     if (y && y->kind == SYM_FREE) {
@@ -131,6 +150,41 @@ void ou_store_name(Compiler *c, Str *name, int src)
     ou_emit_site(c, in_namespace && !(y && y->kind == SYM_GLOBAL_EXPLICIT) ? OP_SETNAME : OP_SETGLOBAL, src, 0, 0, 0, name);
 }
 
+void ou_store_name(Compiler *c, Str *name, int src)
+{
+    if (c->failed)
+        return;
+    int top = c->unit->top;
+    store_name(c, name, in_register(c, src));
+    c->unit->top = top;
+}
+
+/* Unbinds a local, near or far. */
+void ou_empty(Compiler *c, int reg)
+{
+    if (!is_far(reg)) {
+        ou_emit(c, OP_LOADP, reg, 0, 0, (int32_t)V_UNBOUND);
+        return;
+    }
+    int t = ou_load_imm(c, V_UNBOUND, NONE);
+    ou_emit(c, OP_SETFAR, t, FAR_REG, 0, reg - FAR0);
+    c->unit->top--;
+}
+
+/* A new cell for what a local holds, near or far. */
+void ou_make_cell(Compiler *c, int reg)
+{
+    if (!is_far(reg)) {
+        ou_emit(c, OP_MKCELL, reg, 0, 0, 0);
+        return;
+    }
+    int t = ou_push(c);
+    ou_emit(c, OP_TAKEFAR, t, FAR_REG, 0, reg - FAR0);
+    ou_emit(c, OP_MKCELL, t, 0, 0, 0);
+    ou_emit(c, OP_SETFAR, t, FAR_REG, 0, reg - FAR0);
+    c->unit->top--;
+}
+
 void ou_delete_name(Compiler *c, Str *name)
 {
     if (c->failed)
@@ -138,15 +192,16 @@ void ou_delete_name(Compiler *c, Str *name)
     Symbol *y = ou_symbol(c, name), *o = own_symbol(c, y);
     if (o) {
         if (o->is_cell) {
-            ou_emit_site(c, OP_DELCELL, o->reg, 0, 0, 0, name);
+            int cell = cell_of(c, o);
+            ou_emit_site(c, OP_DELCELL, cell, 0, 0, 0, name);
+            cell_done(c, cell);
         } else if (is_far(o->reg)) {
             int t = ou_push(c);
             ou_emit(c, OP_GETFAR, t, FAR_REG, 0, o->reg - FAR0);
             ou_emit_site(c, OP_CHECK, t, 0, 0, 0, name);
             ou_drop(c, t);
-            ou_load_imm(c, V_UNBOUND, t);
-            ou_emit(c, OP_SETFAR, t, FAR_REG, 0, o->reg - FAR0);
             c->unit->top--;
+            ou_empty(c, o->reg);
         } else {
             ou_emit_site(c, OP_DELLOCAL, o->reg, 0, 0, 0, name);
         }

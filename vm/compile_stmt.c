@@ -6,6 +6,22 @@ enum { UNPACK_MAX = 120 };
 
 /* ---- targets --------------------------------------------------------------------------------------------------------- */
 
+/* More targets than registers: the items wait in an object of their own. */
+static void unpack_far(Compiler *c, const ExprSeq *elts, uint32_t star, int src)
+{
+    bool starred = star != UINT32_MAX;
+    ou_emit(c, OP_UNPACKFAR, src, starred ? (int)star : 0, starred, (int32_t)(starred ? elts->n - star - 1 : elts->n));
+    c->unit->top = src - TEMP0 + 1;
+    for (uint32_t i = 0; i < elts->n && !c->failed; i++) {
+        const Expr *target = elts->items[i];
+        int t = ou_push(c);
+        ou_emit(c, OP_TAKEFAR, t, src, 0, (int32_t)i);
+        ou_store(c, i == star ? target->Starred.value : target, t);
+        c->unit->top = src - TEMP0 + 1;
+    }
+    ou_drop(c, src);
+}
+
 static void unpack(Compiler *c, const ExprSeq *elts, int src, AstPos pos)
 {
     uint32_t star = UINT32_MAX;
@@ -18,33 +34,21 @@ static void unpack(Compiler *c, const ExprSeq *elts, int src, AstPos pos)
         }
         star = i;
     }
-    int room = 240 - c->unit->nlocals - c->unit->top;
-    if (elts->n > UNPACK_MAX && (int)elts->n > room && star == UINT32_MAX) { /* in pieces: the rest is a list that is unpacked next */
-        ExprSeq rest = {elts->n - UNPACK_MAX, elts->items + UNPACK_MAX};
-        int base = c->unit->top, t = ou_push(c);
-        ou_move(c, t, src);
-        c->loc = pos;
-        ou_emit(c, OP_UNPACKEX, t, UNPACK_MAX, 0, 0);
-        for (int i = 0; i < UNPACK_MAX; i++)
-            ou_push(c);
-        for (int i = 0; i < UNPACK_MAX; i++)
-            ou_store(c, elts->items[i], t + i);
-        ou_emit(c, OP_TAKE_T, t, t + UNPACK_MAX, 0, 0);
-        c->unit->top = t - TEMP0 + 1;
-        unpack(c, &rest, t, pos);
-        c->unit->top = base;
-        return;
-    }
-    if (elts->n > UNPACK_MAX && (int)elts->n > room) {
+    if (star != UINT32_MAX && star > 255) {
         ou_c_error(c, pos, "too many expressions in star-unpacking assignment");
         return;
     }
+    int room = REGISTERS - c->unit->nlocals - c->unit->top;
     if (src != TEMP0 + c->unit->top - 1) { /* the items spread out from here on */
         int t = ou_push(c);
         ou_move(c, t, src);
         src = t;
     }
     c->loc = pos;
+    if (elts->n > UNPACK_MAX || (int)elts->n > room) {
+        unpack_far(c, elts, star, src);
+        return;
+    }
     if (star == UINT32_MAX)
         ou_emit(c, OP_UNPACK, src, 0, (int)elts->n, 0);
     else

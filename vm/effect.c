@@ -138,6 +138,7 @@ void ou_effect(OpCode op, int a, int b, int cc, int32_t d, Effect *e)
         def(e, a);
         return;
     case OP_AWAIT:
+    case OP_UNPACKFAR:
     case OP_IMPORTNAME:
     case OP_GENERICBASE:
         use(e, a);

@@ -1846,6 +1846,7 @@ suspend: /* the frame of R (g->pc, g->state are set) yields `result` to the driv
     CASE(INVERT)
     CASE(IN)
     CASE(UNPACKEX)
+    CASE(UNPACKFAR)
     CASE(MKSET)
     CASE(MKDICT)
     CASE(MKSTR)

@@ -58,6 +58,12 @@ Dict *ou_current_builtins(VM *vm)
     return ou_frame_current(vm, &f) ? f.fn->builtins : vm->builtins;
 }
 
+static Value *far_place(const FrameRef *f, uint32_t k)
+{
+    Value far = f->R[f->fn->code->farreg];
+    return is_obj(far) && is_exact(far, T_FAR) ? &((Far *)v_obj(far))->v[k] : NULL; /* NULL: the frame has not begun */
+}
+
 /* Where the variable varnames[k] of a function is: near parameters, far ones; near others, far ones. */
 static Value *local_place(const FrameRef *f, uint32_t k)
 {
@@ -68,10 +74,7 @@ static Value *local_place(const FrameRef *f, uint32_t k)
         return &f->R[k];
     if (k >= params && k - params < others)
         return &f->R[k - c->nfarparams];
-    Value far = f->R[c->farreg];
-    if (!is_obj(far) || !is_exact(far, T_FAR))
-        return NULL; /* the frame has not begun */
-    return &((Far *)v_obj(far))->v[k < params ? k - near : c->nfarparams + (k - params - others)];
+    return far_place(f, k < params ? k - near : c->nfarparams + (k - params - others));
 }
 
 static bool add_local(VM *vm, Dict *d, Value name, Value v)
@@ -113,8 +116,10 @@ Value ou_frame_locals(VM *vm, const FrameRef *f)
         Value *place = local_place(f, k);
         ok = !place || add_local(vm, as_dict(d), name, *place);
     }
-    for (uint32_t k = 0; ok && c->cellnames && k < c->cellnames->n; k++)
-        ok = add_local(vm, as_dict(d), c->cellnames->items[k], f->R[c->cellregs[k]]);
+    for (uint32_t k = 0; ok && c->cellnames && k < c->cellnames->n; k++) {
+        Value *place = c->cellregs[k] < CELL_FAR ? &f->R[c->cellregs[k]] : far_place(f, c->cellregs[k] - CELL_FAR);
+        ok = !place || add_local(vm, as_dict(d), c->cellnames->items[k], *place);
+    }
     for (uint32_t k = 0; ok && c->freenames && k < c->freenames->n && f->fn->closure; k++)
         ok = add_local(vm, as_dict(d), c->freenames->items[k], f->fn->closure->items[k]);
     if (!ok) {

@@ -419,7 +419,7 @@ static void load_arrays(In *in, Code *k)
         k->sites[i].konst = (uint32_t)get_u(in);
     }
     for (uint32_t i = 0; i < k->ncells; i++)
-        k->cellregs[i] = (uint8_t)get_u(in);
+        k->cellregs[i] = (uint16_t)get_u(in);
 }
 
 /* n objects of those types (T_OBJECT: any); false: not ours or raised. */
@@ -486,7 +486,7 @@ static void load_body(In *in, Code *k)
     k->nlive = k->live ? head[3] : 0;
     k->sites = room(in, sizeof(CodeSite) * head[4]);
     k->nsites = k->sites ? head[4] : 0;
-    k->cellregs = room(in, (uint16_t)head[0]);
+    k->cellregs = room(in, sizeof(uint16_t) * (uint16_t)head[0]);
     k->ncells = (uint16_t)(k->cellregs ? head[0] : 0);
     if (!in->bad)
         load_arrays(in, k);

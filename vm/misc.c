@@ -264,42 +264,87 @@ static bool format_value(VM *vm, Value *R, Ins i)
     return true;
 }
 
-static bool unpack_ex(VM *vm, Value *R, Ins i)
+/* The items of R[A], which is released, as a list; with a star at least n of them, else exactly n. V_NULL raised. */
+static Value unpack_list(VM *vm, Value *R, unsigned a, uint32_t n, bool star)
 {
-    unsigned before = B, after = C;
-    Value o = R[A];
+    Value o = R[a], list = V_NULL;
     Type *t = ou_type_of(vm, o);
-    Value list = V_NULL;
     if (!t->slots.iter && !t->slots.getitem)
         ou_raise(vm, E_TYPE, "cannot unpack non-iterable %T object", o);
     else if (is_exact(o, T_LIST) || is_exact(o, T_TUPLE))
         list = ou_list_from(vm, o);
     else {
         Value it = ou_iter(vm, o); /* by its iterator: the object itself is not asked for its length */
-        list = it == V_NULL ? V_NULL : ou_list_from(vm, it);
+        if (it != V_NULL && star)
+            list = ou_list_from(vm, it);
+        else if (it != V_NULL)
+            list = ou_list_of(vm, NULL, 0);
+        for (uint32_t k = 0; !star && list != V_NULL && k <= n; k++) { /* no further than it takes to see that there are too many */
+            Value v = ou_next(vm, it);
+            bool ok = v != V_NULL ? ou_list_append(vm, as_list(list), v) : vm->exc == V_NULL;
+            xrelease(vm, v);
+            if (!ok) {
+                release(vm, list);
+                list = V_NULL;
+            } else if (v == V_NULL) {
+                break;
+            }
+        }
         xrelease(vm, it);
     }
     release(vm, o);
     if (list == V_NULL)
-        return false;
-    List *l = as_list(list);
-    if (l->n < before + after) {
-        ou_raise(vm, E_VALUE, "not enough values to unpack (expected at least %d, got %d)", (int)(before + after), (int)l->n);
-        release(vm, list);
-        return false;
-    }
-    Value mid = ou_list_of(vm, l->items + before, l->n - before - after);
-    if (mid == V_NULL) {
-        release(vm, list);
-        return false;
-    }
-    for (unsigned k = 0; k < before; k++)
-        R[A + k] = retain(l->items[k]);
-    R[A + before] = mid;
-    for (unsigned k = 0; k < after; k++)
-        R[A + before + 1 + k] = retain(l->items[l->n - after + k]);
+        return V_NULL;
+    uint32_t got = as_list(list)->n;
+    if (got < n)
+        ou_raise(vm, E_VALUE, star ? "not enough values to unpack (expected at least %d, got %d)"
+                                   : "not enough values to unpack (expected %d, got %d)", (int)n, (int)got);
+    else if (got > n && !star)
+        ou_raise(vm, E_VALUE, "too many values to unpack (expected %d)", (int)n);
+    else
+        return list;
     release(vm, list);
+    return V_NULL;
+}
+
+/* `before` items, the list between, `after` items. */
+static bool spread(VM *vm, const List *l, uint32_t before, uint32_t after, Value *out)
+{
+    Value mid = ou_list_of(vm, l->items + before, l->n - before - after);
+    if (mid == V_NULL)
+        return false;
+    for (uint32_t k = 0; k < before; k++)
+        out[k] = retain(l->items[k]);
+    out[before] = mid;
+    for (uint32_t k = 0; k < after; k++)
+        out[before + 1 + k] = retain(l->items[l->n - after + k]);
     return true;
+}
+
+static bool unpack_ex(VM *vm, Value *R, Ins i)
+{
+    Value list = unpack_list(vm, R, A, (uint32_t)B + C, true);
+    bool ok = list != V_NULL && spread(vm, as_list(list), B, C, R + A);
+    xrelease(vm, list);
+    return ok;
+}
+
+static bool unpack_far(VM *vm, Value *R, Ins i)
+{
+    uint32_t n = (uint32_t)D;
+    Value list = unpack_list(vm, R, A, C ? B + n : n, C), far = V_NULL;
+    bool ok = list != V_NULL && (far = ou_far_new(vm, C ? B + 1 + n : n)) != V_NULL;
+    Value *v = ok ? ((Far *)v_obj(far))->v : NULL;
+    if (ok && C)
+        ok = spread(vm, as_list(list), B, n, v);
+    for (uint32_t k = 0; ok && !C && k < n; k++)
+        v[k] = retain(as_list(list)->items[k]);
+    xrelease(vm, list);
+    if (ok)
+        R[A] = far;
+    else
+        xrelease(vm, far);
+    return ok;
 }
 
 /* ---- functions and classes ---- */
@@ -315,7 +360,10 @@ static bool make_function(VM *vm, Value *R, Ins i)
         if (closure != V_NULL)
             for (unsigned k = 0; k < c->nfree; k++) {
                 const CodeCapture *cap = &c->captures[k];
-                as_tuple(closure)->items[k] = retain(cap->from_local ? R[cap->index] : me->closure->items[cap->index]);
+                Value cell = cap->from_local == 1 ? R[cap->index]
+                             : cap->from_local    ? ((Far *)v_obj(R[me->code->farreg]))->v[cap->index]
+                                                  : me->closure->items[cap->index];
+                as_tuple(closure)->items[k] = retain(cell);
             }
     }
     if (!c->nfree || closure != V_NULL)
@@ -851,6 +899,8 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         return store(vm, R, A, v);
     case OP_UNPACKEX:
         return unpack_ex(vm, R, i);
+    case OP_UNPACKFAR:
+        return unpack_far(vm, R, i);
     case OP_MKSET:
         return make_set(vm, R, i);
     case OP_MKDICT:

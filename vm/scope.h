@@ -37,7 +37,6 @@ typedef struct Symbol {
     uint32_t flags;
     uint8_t kind;         /* SymbolKind */
     bool is_cell;         /* SYM_LOCAL: captured by another code */
-    bool far_cell;        /* a parameter that is a cell and came in a far local: the cell is made already */
     bool is_placed;       /* of a comprehension: reg is fixed, not a hidden local that comes and goes */
     int reg;              /* register of the value or of the cell; -1: none yet; far locals: FAR0 + index */
     AstPos pos;           /* of the global or nonlocal statement */

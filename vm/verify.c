@@ -36,11 +36,12 @@ static const char *check_instruction(const Code *k, uint32_t i, const uint8_t *f
     ou_effect(INS_OP(x), v[0], v[1], v[2], d, &e);
     if (e.run_from + e.run_n > k->nregs || e.def_from + e.def_n > k->nregs)
         return "a window is out of range";
-    if ((INS_OP(x) == OP_GETFAR || INS_OP(x) == OP_SETFAR || INS_OP(x) == OP_TAKEFAR) && ((uint32_t)d >= k->nfar || v[1] != k->farreg))
+    bool far = INS_OP(x) == OP_GETFAR || INS_OP(x) == OP_SETFAR || INS_OP(x) == OP_TAKEFAR;
+    if (far && v[1] == k->farreg && k->nfar && (uint32_t)d >= k->nfar) /* in others UNPACKFAR has left so many */
         return "a far local is out of range";
     if ((INS_OP(x) == OP_LOADK || INS_OP(x) == OP_LOADK_T) && k->code[i + 1] != k->consts[d])
         return "the word behind LOADK is not its constant";
-    static const uint8_t locals_only[] = {OP_LOADK, OP_LOADI, OP_LOADP, OP_MOVE, OP_TAKE, OP_MKCELL, OP_MKFAR, OP_DELLOCAL};
+    static const uint8_t locals_only[] = {OP_LOADK, OP_LOADI, OP_LOADP, OP_MOVE, OP_TAKE, OP_MKFAR, OP_DELLOCAL};
     static const uint8_t temps_only[] = {OP_LOADK_T, OP_LOADI_T, OP_LOADP_T, OP_MOVE_T, OP_TAKE_T, OP_DROP, OP_GETFAR, OP_TAKEFAR};
     for (size_t n = 0; n < sizeof locals_only; n++)
         if (INS_OP(x) == locals_only[n] && v[0] >= k->nlocals)
@@ -79,7 +80,7 @@ static const char *check_tables(const Code *k, const uint8_t *first, uint32_t *a
             return "a live entry is out of range";
     }
     for (uint32_t i = 0; i < k->ncells; i++)
-        if (k->cellregs[i] >= k->nlocals)
+        if (k->cellregs[i] < CELL_FAR ? k->cellregs[i] >= k->nlocals : k->cellregs[i] - CELL_FAR >= k->nfar)
             return "a cell is no local";
     return NULL;
 }

@@ -32,7 +32,7 @@ typedef struct CodeSite { /* side data of an instruction that is needed only on 
     uint32_t konst; /* index in consts: an interned str, a tuple of keyword names, ... */
 } CodeSite;
 typedef struct CodeCapture { /* where MKFUNC takes cell i of the new function's closure from */
-    uint8_t from_local; /* 1: register `index` of the making frame, 0: its own closure[index] */
+    uint8_t from_local; /* 1: register `index` of the making frame, 2: its far local `index`, 0: its own closure[index] */
     uint8_t pad;
     uint16_t index;
 } CodeCapture;
@@ -65,7 +65,7 @@ typedef struct Code {
     Str *name, *qualname, *filename;
     Tuple *varnames;    /* co_varnames: parameters then locals by name, register order */
     Tuple *cellnames, *freenames;
-    uint8_t *cellregs;  /* register of each of cellnames */
+    uint16_t *cellregs; /* register of each of cellnames; CELL_FAR + k: far local k */
     uint32_t firstlineno;
     Value doc;          /* str or V_NONE */
     const uint8_t *frozen; /* the rest of it, still to be read from the library's read-only data (ou_code_ready); NULL: complete */
@@ -73,6 +73,7 @@ typedef struct Code {
     uint32_t module_kind; /* CODE_FUNCTION, CODE_MODULE, CODE_CLASS, CODE_EXPR */
 } Code;
 enum { CODE_FUNCTION, CODE_MODULE, CODE_CLASS, CODE_EXPR };
+enum { CELL_FAR = 256 };
 
 /* The variables of a frame that has too many for its registers, and what was put away of a very deep expression. */
 typedef struct Far {

@@ -86,10 +86,6 @@ GET(co_kwonlyargcount) {
     (void)vm;
     return v_smallint(CODE->nkwonly);
 }
-GET(co_nlocals) {
-    if (!ou_code_ready(vm, CODE)) return V_NULL;
-    return v_smallint(CODE->varnames ? CODE->varnames->n : 0);
-}
 GET(co_stacksize) {
     (void)vm;
     return v_smallint(CODE->nregs);
@@ -98,9 +94,30 @@ GET(co_flags) {
     (void)vm;
     return v_smallint(CODE->flags);
 }
+/* A comprehension's variable has a register of its own, but may have the name of another variable. */
 GET(co_varnames) {
     if (!ou_code_ready(vm, CODE)) return V_NULL;
-    return tuple_or_empty(vm, CODE->varnames);
+    Tuple *t = CODE->varnames;
+    uint32_t params = (uint32_t)CODE->nargs + CODE->nkwonly, n = params;
+    if (!t || t->n <= params) return tuple_or_empty(vm, t);
+    Value *names = ou_alloc(&vm->heap, t->n * sizeof(Value)), out = V_NULL;
+    if (!names) return ou_raise_memory(vm), V_NULL;
+    memcpy(names, t->items, params * sizeof(Value));
+    for (uint32_t i = params; i < t->n; i++) {
+        uint32_t k = 0;
+        while (k < n && names[k] != t->items[i]) k++;
+        if (k == n) names[n++] = t->items[i];
+    }
+    out = n == t->n ? retain(v_of(t)) : ou_tuple_of(vm, names, n);
+    ou_free(&vm->heap, names, t->n * sizeof(Value));
+    return out;
+}
+GET(co_nlocals) {
+    Value names = co_varnames(vm, self);
+    if (names == V_NULL) return V_NULL;
+    Value n = v_smallint(as_tuple(names)->n);
+    release(vm, names);
+    return n;
 }
 GET(co_cellvars) {
     if (!ou_code_ready(vm, CODE)) return V_NULL;
@@ -267,7 +284,7 @@ Code *ou_code_copy(VM *vm, Code *c) {
     d->live = copy_array(vm, c->live, c->nlive * sizeof *c->live, &ok);
     d->sites = copy_array(vm, c->sites, c->nsites * sizeof *c->sites, &ok);
     d->captures = copy_array(vm, c->captures, ncap * sizeof *c->captures, &ok);
-    d->cellregs = copy_array(vm, c->cellregs, c->ncells, &ok);
+    d->cellregs = copy_array(vm, c->cellregs, sizeof(uint16_t) * c->ncells, &ok);
     for (uint32_t i = 0; d->consts && i < c->nconsts; i++)
         if (d->consts[i] != V_NULL) retain(d->consts[i]);
     if (!d->consts) d->nconsts = 0;
