@@ -17,8 +17,9 @@ Value ou_call_ex(VM *vm, Value f, Tuple *args, Dict *kwargs); /* kwargs may be N
 Value ou_call_method(VM *vm, Value self, Str *name, const Value *args, int n, Tuple *kwnames);
 Value ou_call_method_c(VM *vm, Value self, const char *name, const Value *args, int n);
 
-/* The arguments of throw(type, value, tb), n of them: an instance. */
+/* The arguments of throw(type, value, tb), n of them: an instance. ou_throw_args warns of more than one. */
 Value ou_throw_args(VM *vm, const Value *args, int n);
+Value ou_throw_exc(VM *vm, const Value *args, int n);
 
 /* Runs code as a module/class/exec body. locals V_NULL: the globals. The value of an expression code (CODE_EXPR). */
 Value ou_exec(VM *vm, Code *code, Dict *globals, Value locals, Tuple *closure);

@@ -4,7 +4,7 @@
 #include "vm/eval.h"
 
 typedef enum AgenState { AG_INIT, AG_ITER, AG_CLOSED } AgenState;
-typedef struct AgenAwaitable { /* asend: value is what is sent; athrow: the exception, V_NULL for aclose() */
+typedef struct AgenAwaitable { /* asend: value is what is sent; athrow: the tuple of its arguments, V_NULL for aclose() */
     Obj h;
     Value gen, value;
     uint8_t state;
@@ -51,12 +51,11 @@ static Value agen_asend(VM *vm, const Value *args, int n)
 }
 static Value agen_athrow(VM *vm, const Value *args, int n)
 {
-    Value exc = ou_throw_args(vm, args + 1, n - 1);
-    if (exc == V_NULL)
+    (void)n;
+    if (as_tuple(args[1])->n > 1 && !ou_warn(vm, E_DEPRECATION_WARNING, 1,
+                          "the (type, exc, tb) signature of athrow() is deprecated, use the single-arg signature instead."))
         return V_NULL;
-    Value a = make_awaitable(vm, T_ASYNC_GEN_ATHROW, args[0], exc);
-    release(vm, exc);
-    return a;
+    return make_awaitable(vm, T_ASYNC_GEN_ATHROW, args[0], args[1]); /* looked at when it is thrown */
 }
 static Value agen_aclose(VM *vm, const Value *args, int n)
 {
@@ -200,6 +199,15 @@ static Value athrow_after(VM *vm, AgenAwaitable *a, GenResult r, Value v)
     return athrow_failed(vm, a);
 }
 
+static Value athrow_exception(VM *vm, const Tuple *args)
+{
+    if (args->n == 0)
+        return ou_raise(vm, E_TYPE, "athrow expected at least 1 argument, got 0");
+    if (args->n > 3)
+        return ou_raise(vm, E_TYPE, "athrow expected at most 3 arguments, got %d", (int)args->n);
+    return ou_throw_exc(vm, args->items, (int)args->n);
+}
+
 static Value athrow_step(VM *vm, AgenAwaitable *a, Value arg)
 {
     Gen *g = as_gen(a->gen);
@@ -239,7 +247,11 @@ static Value athrow_step(VM *vm, AgenAwaitable *a, Value arg)
             r = ou_gen_throw(vm, g, exc, &v);
             release(vm, exc);
         } else {
-            r = ou_gen_throw(vm, g, a->value, &v);
+            Value exc = athrow_exception(vm, as_tuple(a->value));
+            if (exc == V_NULL)
+                return athrow_failed(vm, a);
+            r = ou_gen_throw(vm, g, exc, &v);
+            release(vm, exc);
         }
     } else {
         r = ou_gen_resume(vm, g, arg, &v);
@@ -358,7 +370,7 @@ static Value agen_get_qualname(VM *vm, Value self) { return ou_gen_get_qualname(
 
 static const NativeDef agen_methods[] = {
     {"asend(value, /)", agen_asend, "An awaitable that sends a value into the generator.", 0},
-    {"athrow(typ, val=None, tb=None, /)", agen_athrow, "An awaitable that raises an exception inside.", 0},
+    {"athrow(*args)", agen_athrow, "An awaitable that raises an exception inside.", 0},
     {"aclose()", agen_aclose, "An awaitable that closes the generator.", 0},
     {0},
 };

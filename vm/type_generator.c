@@ -218,13 +218,10 @@ static Value gen_send(VM *vm, const Value *args, int n)
 }
 
 /* throw(exc) or the old throw(type, value, traceback): an instance, owned. */
-Value ou_throw_args(VM *vm, const Value *args, int n)
+Value ou_throw_exc(VM *vm, const Value *args, int n)
 {
     Value type = args[0], val = n > 1 ? args[1] : V_NONE, tb = n > 2 ? args[2] : V_NONE;
     Value exc;
-    if (n > 1 && !ou_warn(vm, E_DEPRECATION_WARNING, 1,
-                          "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead."))
-        return V_NULL;
     if (tb != V_NONE && !is_exact(tb, T_TRACEBACK))
         return ou_raise(vm, E_TYPE, "throw() third argument must be a traceback object");
     if (is_obj(type) && ou_is_a(vm, type, T_TYPE) && (((Type *)v_obj(type))->flags & TF_EXC)) {
@@ -254,6 +251,14 @@ Value ou_throw_args(VM *vm, const Value *args, int n)
     if (tb != V_NONE)
         set_owned(vm, &as_exc(exc)->traceback, retain(tb));
     return exc;
+}
+
+Value ou_throw_args(VM *vm, const Value *args, int n)
+{
+    if (n > 1 && !ou_warn(vm, E_DEPRECATION_WARNING, 1,
+                          "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead."))
+        return V_NULL;
+    return ou_throw_exc(vm, args, n);
 }
 
 static Value gen_throw(VM *vm, const Value *args, int n)
