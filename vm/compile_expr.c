@@ -550,21 +550,23 @@ static bool zero_arg_super(Compiler *c, const Expr *e)
         strcmp(e->Call.func->Name.id->text, "super") != 0 || c->scope->kind != SCOPE_FUNCTION || c->unit->nargs == 0)
         return false;
     Str *super = cname(c, e->Call.func->Name.id);
-    Symbol *y = ou_scope_find(c->scope, super), *m = ou_scope_find(c->module_scope, super);
+    Symbol *y = ou_scope_find(c->scope, super);
     Symbol *k = ou_scope_find(c->scope, name_of(c->vm, N_DU_class)), *self = c->unit->scope->first;
     while (self && !(self->flags & DEF_PARAM))
         self = self->next;
-    return self && !(self->flags & DEF_DELETED) && y && y->kind == SYM_GLOBAL && !(m && m->flags & (DEF_BOUND | DEF_GLOBAL)) && k && k->kind == SYM_FREE &&
+    return self && !(self->flags & DEF_DELETED) && y && y->kind == SYM_GLOBAL && k && k->kind == SYM_FREE &&
            k->owner->scope->code != c->unit->scope;
 }
 
-/* super().name: the class and self in a window of two, then SUPERATTR. */
+/* super().name: super, the class and self in a window of three, then SUPERATTR. */
 static int super_attr(Compiler *c, const Expr *e, bool for_call)
 {
-    int t = ou_push(c), t1 = ou_push(c);
+    int t = ou_push(c), cls = ou_push(c), t1 = ou_push(c);
     const Expr *call = e->Attribute.value;
+    c->loc = call->Call.func->pos;
+    ou_load_name(c, cname(c, call->Call.func->Name.id), t);
     c->loc = call->pos;
-    ou_load_name(c, name_of(c->vm, N_DU_class), t);
+    ou_load_name(c, name_of(c->vm, N_DU_class), cls);
     for (Symbol *y = c->unit->scope->first; y; y = y->next) {
         if (!(y->flags & DEF_PARAM))
             continue; /* the first one in order of definition is the first argument */

@@ -61,7 +61,7 @@ void ou_effect(OpCode op, int a, int b, int cc, int32_t d, Effect *e)
         def(e, a);
         return;
     case OP_SUPERATTR:
-        run(e, a, 2);
+        run(e, a, 3);
         def(e, a);
         if (cc)
             def(e, a + 2);

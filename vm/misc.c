@@ -396,11 +396,16 @@ static bool make_function(VM *vm, Value *R, Ins i)
 
 static bool super_attr(VM *vm, Value *R, const Ins *pc, Ins i)
 {
-    Value cls = R[A], self = R[A + 1];
+    Value super = R[A], cls = R[A + 1], self = R[A + 2];
     Str *name = ou_site_name(R, pc);
     Value v = V_NULL;
     bool method = false, done = false;
-    if (cls == V_UNBOUND || self == V_UNBOUND) {
+    if (super != v_of(vm->types[T_SUPER])) { /* a global of that name, perhaps one that looks at its caller's frame */
+        Value s = ou_call0(vm, super);
+        v = s == V_NULL ? V_NULL : ou_getattr(vm, s, name);
+        xrelease(vm, s);
+        done = true;
+    } else if (cls == V_UNBOUND || self == V_UNBOUND) {
         ou_raise(vm, E_RUNTIME, cls == V_UNBOUND ? "super(): empty __class__ cell" : "super(): arg[0] deleted");
         done = true;
     } else if (ou_is_a(vm, cls, T_TYPE)) {
@@ -440,6 +445,7 @@ static bool super_attr(VM *vm, Value *R, const Ins *pc, Ins i)
             release(vm, s);
         }
     }
+    release(vm, super);
     release(vm, cls);
     if (v == V_NULL || !method)
         release(vm, self);

@@ -131,6 +131,8 @@ void ou_scope_resolve(Compiler *c, Scope *s)
             Symbol *o = enclosing(c, s, y->name, false);
             if (o && s->sees_class && !is_annotation_scope(o->scope) && bound_by_class(s, y->name))
                 o = NULL;
+            if (o && o == o->scope->class_cell && s->code == o->scope) /* a comprehension of the class body: there is no class yet */
+                o = NULL;
             y->kind = o ? SYM_FREE : SYM_GLOBAL;
             if (o) {
                 y->owner = o;
