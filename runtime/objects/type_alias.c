@@ -346,13 +346,14 @@ static Value alias_call(VM *vm, Value self, const Value *args, int n, Tuple *kwn
     }
     return r;
 }
+/* What is the alias's own; the rest is its origin's. */
+static const char *const own_names[] = {"__class__",       "__origin__",    "__args__",
+                                        "__parameters__",  "__bases__",     "__unpacked__", "__typing_unpacked_tuple_args__",
+                                        "__mro_entries__", "__reduce_ex__", "__reduce__",
+                                        "__copy__",        "__deepcopy__",  NULL};
 static Value alias_getattr(VM *vm, Value self, Str *name) {
-    static const char *const own[] = {"__class__",       "__origin__",    "__args__",
-                                      "__parameters__",  "__bases__",  "__unpacked__",  "__typing_unpacked_tuple_args__",
-                                      "__mro_entries__", "__reduce_ex__", "__reduce__",
-                                      "__copy__",        "__deepcopy__",  NULL};
-    for (int i = 0; own[i]; i++)
-        if (ou_str_eq_c(name, own[i])) return ou_generic_getattr(vm, self, name);
+    for (int i = 0; own_names[i]; i++)
+        if (ou_str_eq_c(name, own_names[i])) return ou_generic_getattr(vm, self, name);
     return ou_getattr(vm, as_alias(self)->origin, name);
 }
 static Value alias_params(VM *vm, Value self) {
@@ -417,7 +418,20 @@ static Value alias_dir(VM *vm, const Value *args, int n) {
                                  ? ou_call_special(vm, as_alias(args[0])->origin, N_DU_dir, NULL, 0, NULL)
                                  : ou_call0(vm, f));
     xrelease(vm, f);
-    return r;
+    Value list = r == V_NULL ? V_NULL : ou_list_from(vm, r);
+    xrelease(vm, r);
+    bool ok = list != V_NULL;
+    for (int i = 0; ok && own_names[i]; i++) {
+        Value name = ou_str_c(vm, own_names[i]);
+        int known = name == V_NULL ? -1 : ou_contains(vm, list, name);
+        ok = known >= 0 && (known || ou_list_append(vm, as_list(list), name));
+        xrelease(vm, name);
+    }
+    if (!ok) {
+        xrelease(vm, list);
+        return V_NULL;
+    }
+    return list;
 }
 static Value alias_origin(VM *vm, Value self) {
     (void)vm;

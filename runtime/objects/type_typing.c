@@ -141,7 +141,10 @@ static Value ask_typing(VM *vm, const char *name, const Value *args, int n) {
     return r;
 }
 static Value typevar_subst(VM *vm, const Value *args, int n) {
-    if (ou_is_a(vm, args[1], T_TYPE)) return retain(args[1]);
+    if (ou_is_a(vm, args[1], T_TYPE)) { /* a class will do, unless it is one of two of typing's */
+        Str *name = ((Type *)v_obj(args[1]))->name;
+        if (!ou_str_eq_c(name, "Generic") && !ou_str_eq_c(name, "Protocol")) return retain(args[1]);
+    }
     return ask_typing(vm, "_typevar_subst", args, n);
 }
 static Value paramspec_subst(VM *vm, const Value *args, int n) {
