@@ -278,8 +278,13 @@ static bool keyword_error(VM *vm, const Sig *s, Value key, int n) {
         ou_raise(vm, E_TYPE, "%.*s() got multiple values for argument '%Q'", len, s->text, s->names[i]);
     else if (s->no_kw)
         ou_raise(vm, E_TYPE, "%.*s() takes no keyword arguments", len, s->text);
-    else
-        ou_raise(vm, E_TYPE, "%.*s() got an unexpected keyword argument '%U'", len, s->text, key);
+    else {
+        Value names[PARAMS_MAX];
+        size_t known = 0;
+        for (i = s->nposonly; i < s->n; i++)
+            if (i != s->star && i != s->starstar) names[known++] = v_of(s->names[i]);
+        ou_unexpected_keyword(vm, s->text, len, key, names, known);
+    }
     return false;
 }
 

@@ -72,6 +72,8 @@ bool ou_errors_boot(VM *vm); /* makes the exception types and vm->memory_error; 
 /* traceback_print.c: the text that CPython's default excepthook prints (carets, causes, groups, suggestions). */
 Value ou_exc_format(VM *vm, Value exc, bool chain); /* chain false: without causes and carets, as sys.unraisablehook has it */
 /* The near miss of a keyword argument among names[from..to): borrowed, NULL: none. */
+/* TypeError for the keyword of a native; names are those that it could have been. */
+void ou_unexpected_keyword(VM *vm, const char *who, int len, Value key, const Value *names, size_t n);
 Str *ou_suggest_tuple(VM *vm, Str *wrong, Tuple *names, unsigned from, unsigned to);
 /* Source text of what is compiled from no file ("<string>" of -c; by_object: an input of a prompt, which shares its name with
  * others), so that tracebacks can show its lines. */

@@ -48,6 +48,8 @@ static const GetSetDef exit_getset[] = {FIELD_ROW(ExcSysExit, code, "code"), {0}
 
 /* ---- keyword arguments of ImportError, NameError, AttributeError ------------------------------------------------------- */
 
+enum { KEYWORDS_MAX = 3 };
+
 /* Each keyword must be one of names[0..nnames), whose value goes to fields[i]; missing ones are left unset. */
 static bool take_keywords(VM *vm, Value self, const Value *kwvalues, Tuple *kwnames, const char *const *names,
                           Value *const *fields, int nnames)
@@ -61,9 +63,15 @@ static bool take_keywords(VM *vm, Value self, const Value *kwvalues, Tuple *kwna
         if (i == nnames) {
             Type *t = ou_type_of(vm, self);
             const Type *b = vm->types[t->struct_id];
-            ou_raise(vm, E_TYPE, "%s() got an unexpected keyword argument '%U'",
-                     b->id == E_MODULE_NOT_FOUND ? "ImportError" : b->id == E_UNBOUND_LOCAL ? "NameError" : b->def->name,
-                     kwnames->items[k]);
+            const char *who = b->id == E_MODULE_NOT_FOUND ? "ImportError" : b->id == E_UNBOUND_LOCAL ? "NameError" : b->def->name;
+            Value known[KEYWORDS_MAX] = {V_NULL};
+            int nknown = 0;
+            while (nknown < nnames && (known[nknown] = ou_str_c(vm, names[nknown])) != V_NULL)
+                nknown++;
+            if (nknown == nnames)
+                ou_unexpected_keyword(vm, who, (int)strlen(who), kwnames->items[k], known, (size_t)nnames);
+            while (nknown > 0)
+                release(vm, known[--nknown]);
             return false;
         }
         put(vm, fields[i], kwvalues[k]);

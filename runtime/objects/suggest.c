@@ -98,6 +98,18 @@ Str *ou_suggest_tuple(VM *vm, Str *wrong, Tuple *names, unsigned from, unsigned 
     return best == V_NONE ? NULL : as_str(best);
 }
 
+void ou_unexpected_keyword(VM *vm, const char *who, int len, Value key, const Value *names, size_t n)
+{
+    Value known = ou_list_of(vm, names, n);
+    Value best = known == V_NULL ? V_NONE : best_match(vm, as_list(known), as_str(key));
+    ou_exc_clear(vm);
+    if (best != V_NONE)
+        ou_raise(vm, E_TYPE, "%.*s() got an unexpected keyword argument '%U'. Did you mean '%U'?", len, who, key, best);
+    else
+        ou_raise(vm, E_TYPE, "%.*s() got an unexpected keyword argument '%U'", len, who, key);
+    xrelease(vm, known);
+}
+
 static bool add_tuple(VM *vm, List *l, Tuple *t)
 {
     for (uint32_t i = 0; t && i < t->n; i++) {

@@ -353,7 +353,11 @@ static Value zip_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwname
                 strict = ou_truth(vm, args[n + (int)i]);
                 if (strict < 0) return V_NULL;
             } else if (cls == plain || cls->slots.init == plain->slots.init) {
-                return ou_raise(vm, E_TYPE, "zip() got an unexpected keyword argument '%U'", kwnames->items[i]);
+                Value known = ou_str_c(vm, "strict");
+                if (known != V_NULL)
+                    ou_unexpected_keyword(vm, "zip", 3, kwnames->items[i], &known, 1);
+                xrelease(vm, known);
+                return V_NULL;
             }
         }
     }
