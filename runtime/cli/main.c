@@ -84,25 +84,42 @@ static bool set_args(ouro_vm *vm, const Options *o, int argc, char **argv)
     return rc == OURO_OK;
 }
 
-/* sys.warnoptions; each becomes a filter, the last the strongest. */
+static bool add_warning(ouro_vm *vm, ouro_val list, ouro_val module, const char *option, size_t len)
+{
+    ouro_val arg, exc, text;
+    const char *s;
+    size_t n;
+    if (ouro_str(vm, option, len, &arg) != OURO_OK) {
+        ouro_exc_take(vm, &exc); /* no text: it is left out */
+        return true;
+    }
+    if (ouro_call_method(vm, list, "append", 1, &arg, NULL) != OURO_OK)
+        return false;
+    if (ouro_call_method(vm, module, "_setoption", 1, &arg, NULL) != OURO_OK && ouro_exc_take(vm, &exc) == OURO_OK &&
+        ouro_text(vm, exc, &text) == OURO_OK && ouro_to_str(vm, text, &s, &n) == OURO_OK)
+        fprintf(stderr, "Invalid -W option ignored: %s\n", s);
+    return true;
+}
+
+/* sys.warnoptions: of -X dev, PYTHONWARNINGS, -W. Each becomes a filter, the last the strongest. */
 static bool set_warnings(ouro_vm *vm, const Options *o, ouro_val sys)
 {
-    ouro_val list, module, arg;
-    if (o->nwarnings == 0)
+    ouro_val list, module;
+    const char *env = o->no_env ? NULL : getenv("PYTHONWARNINGS");
+    if (o->nwarnings == 0 && !o->dev_mode && !(env && *env))
         return true;
-    if (ouro_get_attr(vm, sys, "warnoptions", &list) != OURO_OK || ouro_import(vm, "warnings", &module) != OURO_OK)
+    if (ouro_get_attr(vm, sys, "warnoptions", &list) != OURO_OK || ouro_import(vm, "warnings", &module) != OURO_OK ||
+        (o->dev_mode && !add_warning(vm, list, module, "default", 7)))
         return false;
-    for (int k = 0; k < o->nwarnings; k++) {
-        if (ouro_str(vm, o->warnings[k], strlen(o->warnings[k]), &arg) != OURO_OK ||
-            ouro_call_method(vm, list, "append", 1, &arg, NULL) != OURO_OK)
+    while (env && *env) {
+        size_t n = strcspn(env, ",");
+        if (n > 0 && !add_warning(vm, list, module, env, n))
             return false;
-        if (ouro_call_method(vm, module, "_setoption", 1, &arg, NULL) != OURO_OK) {
-            ouro_val exc, text;
-            const char *s;
-            size_t n;
-            if (ouro_exc_take(vm, &exc) == OURO_OK && ouro_text(vm, exc, &text) == OURO_OK && ouro_to_str(vm, text, &s, &n) == OURO_OK)
-                fprintf(stderr, "Invalid -W option ignored: %s\n", s);
-        }
+        env += n + (env[n] == ',');
+    }
+    for (int k = 0; k < o->nwarnings; k++) {
+        if (!add_warning(vm, list, module, o->warnings[k], strlen(o->warnings[k])))
+            return false;
     }
     return true;
 }

@@ -3,6 +3,7 @@
 #include "runtime/cli/options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/api/ouro.h"
@@ -19,7 +20,7 @@ static const char help[] =
     "-O      : leave assert statements out, __debug__ is False\n"
     "-OO     : -O, and leave docstrings out\n"
     "-P      : do not put the script's folder on sys.path\n"
-    "-E      : ignore OUROPATH\n"
+    "-E      : ignore OUROPATH and the PYTHON variables\n"
     "-I      : isolated: -E and -P\n"
     "-W arg  : a filter for warnings: action:message:category:module:lineno\n"
     "-X opt  : -X dev turns on asyncio's debug mode and all warnings; others go to sys._xoptions\n"
@@ -27,7 +28,9 @@ static const char help[] =
     "--dis file : print the bytecode of a file and exit\n"
     "-h      : print this text and exit (also -? or --help)\n"
     "-b, -B, -d, -s, -S, -v are accepted and change nothing.\n"
-    "OUROPATH: folders to search for modules, separated by ':'\n";
+    "OUROPATH: folders to search for modules, separated by ':'\n"
+    "PYTHONWARNINGS (as -W, separated by ','), PYTHONUNBUFFERED (as -u), PYTHONDEVMODE (as -X dev) and PYTHONASYNCIODEBUG\n"
+    "are read as by Python.\n";
 
 static bool misuse(const char *program, int *status)
 {
@@ -116,6 +119,12 @@ static bool letters(Options *o, int argc, char **argv, int *at, int *status)
     return true;
 }
 
+static bool is_set(const char *name)
+{
+    const char *s = getenv(name);
+    return s && *s;
+}
+
 bool options_parse(Options *o, int argc, char **argv, int *status)
 {
     o->mode = MODE_STDIN;
@@ -151,5 +160,9 @@ bool options_parse(Options *o, int argc, char **argv, int *status)
         }
     }
     o->rest = at;
+    if (!o->no_env) {
+        o->unbuffered = o->unbuffered || is_set("PYTHONUNBUFFERED");
+        o->dev_mode = o->dev_mode || is_set("PYTHONDEVMODE");
+    }
     return true;
 }

@@ -5,7 +5,7 @@
     check_command_line.py --record PYTHON               writes expected.json from CPython 3.13
 
 Each case is run in a fresh folder with the files of FILES, twice: with the end that frees every byte (OURO_LEAKCHECK) and with
-the quick one. Paths of the folder and of the interpreter are replaced.
+the quick one. Words like PYTHONX=y before its arguments go to the environment. Paths of the folder and of the interpreter are replaced.
 """
 import json
 import os
@@ -100,6 +100,14 @@ CASES = [  # arguments, standard input
     ["-O -c", "assert 0; print(__debug__); import sys; print(sys.flags.optimize)"],
     ["-OO -c", "def f():\n 'doc'\nprint(f.__doc__, __debug__)"], ["-O -c", "exec(compile('assert 0', 's', 'exec', optimize=0))"],
     ["-P -c", "import sys; print(sys.path[:1] == [''], sys.flags.safe_path)"], ["-I -c", "import sys; print(sys.path[:1] == [''])"],
+    # the environment
+    ["PYTHONWARNINGS=ignore::UserWarning,,error::DeprecationWarning -Wd -c", "import sys, warnings; print(sys.warnoptions, warnings.filters[:2])"],
+    ["PYTHONWARNINGS=error -E -c", "import sys; print(sys.warnoptions)"], ["PYTHONWARNINGS=error -c", "import warnings; warnings.warn('x')"],
+    ["PYTHONWARNINGS= -c", "import sys; print(sys.warnoptions)"], ["PYTHONWARNINGS=bad -c", "import sys; print(sys.warnoptions)"],
+    ["PYTHONDEVMODE=1 -We -c", "import sys; print(sys.flags.dev_mode, sys.warnoptions)"],
+    ["PYTHONDEVMODE=1 -I -c", "import sys; print(sys.flags.dev_mode)"],
+    ["PYTHONUNBUFFERED=1 -c", "import os, sys; sys.stdout.write('x'); os._exit(0)"],
+    ["PYTHONUNBUFFERED= -c", "import os, sys; sys.stdout.write('x'); os._exit(0)"],
     # the prompt
     ["-i -c x=5", None, "print(x)\nx\n_+1\n1/0\nx\n"], ["-i error.py", None, "f.__name__\nimport sys\nsys.last_exc\nsys.last_type\n"],
     ["-i status.py", None, "print(1)\n"], ["-i -c 1/0", None, "exit(4)\n"],
@@ -132,6 +140,10 @@ def run(command, args, stdin, **settings):
         os.symlink("folder/linked.py", Path(folder, "link"))
         env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "OURO_COLOR"))}
         env.update(PYTHONDONTWRITEBYTECODE="1", NO_COLOR="1", **settings)
+        while args and re.match("PYTHON[A-Z]+=", args[0]):
+            name, value = args[0].split("=", 1)
+            env[name] = value
+            args = args[1:]
         done = subprocess.run(command + args, input=(stdin or "").encode(), capture_output=True, cwd=folder, env=env, timeout=60)
         texts = []
         for data in (done.stdout, done.stderr):
