@@ -37,6 +37,8 @@ static Value os_fork(VM *vm, const Value *args, int n)
     (void)n;
     if (!processes(vm))
         return V_NULL;
+    if (vm->finalizing)
+        return ou_raise(vm, E_PYTHON_FINALIZATION, "can't fork at interpreter shutdown");
     pid_t pid = fork();
     if (pid == 0) {
         ou_threads_after_fork(vm);

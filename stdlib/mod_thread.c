@@ -327,6 +327,8 @@ static Value start_new_thread(VM *vm, const Value *args, int n)
         return ou_raise(vm, E_TYPE, "2nd arg must be a tuple");
     if (n > 2 && !is_exact(args[2], T_DICT))
         return ou_raise(vm, E_TYPE, "optional 3rd arg must be a dictionary");
+    if (vm->finalizing)
+        return ou_raise(vm, E_PYTHON_FINALIZATION, "can't create new thread at interpreter shutdown");
     Job *j = ou_alloc(&vm->heap, sizeof *j);
     if (!j)
         return ou_raise_memory(vm);
