@@ -76,7 +76,9 @@ static Value new_call(VM *vm, const Value *args, int n) {
         return ou_raise(vm, E_TYPE, "%N.__new__(%N): %N is not a subtype of %N", owner, cls, cls, owner);
     const Type *native = cls;
     while (native && (native->flags & TF_HEAP)) native = native->base;
-    if (native && native->slots.make != owner->slots.make)
+    /* a native class to derive from that adds no data of its own (io.RawIOBase) is made by object */
+    bool plain = native && !native->slots.make && (native->flags & TF_BASE) && native->size == owner->size && owner->id == T_OBJECT;
+    if (native && native->slots.make != owner->slots.make && !plain)
         return ou_raise(vm, E_TYPE, "%N.__new__(%N) is not safe, use %N.__new__()", owner, cls, native);
     Value buf[16], *all = buf;
     size_t total = pos->n - 1 + kw->n;
