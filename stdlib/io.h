@@ -11,6 +11,7 @@ typedef struct ByteFile { /* _io.FileIO, _io.BufferedReader, _io.BufferedWriter,
     bool readable, writable, seekable, seek_known, raw, append, closefd, closed, finalizing;
     bool made;             /* __init__ has run and detach() has not */
     bool detached;
+    bool below;            /* another file stands on it, and closes it when it dies */
     bool foreign;          /* base is no plain FileIO: its methods do the work */
     Value base;            /* the raw file below a buffered one, if somebody has seen it; else V_NULL and fd is our own */
     Value name;            /* what open() was given; V_NULL: the base's */
@@ -20,6 +21,7 @@ typedef struct ByteFile { /* _io.FileIO, _io.BufferedReader, _io.BufferedWriter,
     uint8_t *buf;          /* read-ahead or pending writes, never both */
     uint32_t cap, pos, end; /* read: buf[pos..end) is unread; write: buf[0..end) is pending (pos 0) */
     bool writing;
+    struct Turn *queue;    /* the threads that wait for it, in their order */
     bool flushing;         /* a thread is in read() or write() with buf; others may only append behind what is written */
     uint8_t busy;          /* threads in a system call with buf: it must stay where it is */
 } ByteFile;
@@ -35,7 +37,9 @@ typedef struct TextFile { /* _io.TextIOWrapper */
     uint8_t newline;       /* NL_* */
     bool line_buffering, write_through, utf8_strict, telling, bom_done;
     bool made;             /* __init__ has run */
-    bool unseekable;
+    bool unseekable, unreadable, unwritable, has_read1; /* what an object that is no ByteFile said of itself */
+    bool reading;          /* something was decoded since the last seek */
+    bool in_repr;
     char *text;            /* decoded and not yet read: UTF-8, newlines translated */
     size_t text_cap, text_pos, text_end;
     char carry[8];         /* bytes of an incomplete character at the end of what was read */

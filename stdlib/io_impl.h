@@ -27,8 +27,16 @@ Value ou_io_closed(VM *vm);                        /* raises "I/O operation on c
 /* A size argument: not given, None or negative: -1. */
 bool ou_io_size(VM *vm, Value v, int64_t *out);
 
+/* Is that method of a native file perhaps not the native one: of a subclass, or put into the object? */
+bool ou_io_own_method(VM *vm, Value self, NameId name);
+
+/* A file that nobody has closed dies: ResourceWarning if `under` (or NULL) has a descriptor to close, and close(); an error of that is
+ * told by sys.unraisablehook. */
+void ou_io_last_close(VM *vm, Value self, const ByteFile *under);
+
 /* mod_io_raw.c: what a byte file stands on. Sizes and positions: -1 raised, -2 would block. */
 int ou_io_fd(const ByteFile *f);
+bool ou_io_closefd(const ByteFile *f);
 bool ou_io_attach(VM *vm, ByteFile *f, Value raw); /* f buffers that raw file from now on */
 int ou_io_bytes_closed(VM *vm, const ByteFile *f); /* 1, 0, -1 raised */
 ssize_t ou_io_raw_read(VM *vm, ByteFile *f, void *p, size_t n);

@@ -131,7 +131,10 @@ static int open_fd(VM *vm, Value file, const Mode *m, bool closefd, Value opener
     }
     ou_fspath_done(vm, &path);
     struct stat st;
-    if (fd >= 0 && fstat((int)fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+    int known = fd >= 0 ? fstat((int)fd, &st) : 0;
+    if (known < 0 && errno == EBADF) /* of an opener that gave a number */
+        return ou_raise_errno(vm, errno, V_NULL), -1;
+    if (fd >= 0 && known == 0 && S_ISDIR(st.st_mode)) {
         close((int)fd);
         ou_raise_errno(vm, EISDIR, file);
         return -1;
@@ -214,11 +217,16 @@ Value ou_io_open(VM *vm, const Value *args, int n)
         lseek(bf->fd, 0, SEEK_END);
     if (m.binary)
         return bytes;
-    if (buffering == 0) {
-        release(vm, bytes);
-        return ou_raise(vm, E_VALUE, "can't have unbuffered text I/O");
+    if (buffering == 0)
+        ou_raise(vm, E_VALUE, "can't have unbuffered text I/O");
+    else
+        file = ou_io_textfile_new(vm, st->text, bytes, encoding, errors, newline, line_buffering, false);
+    if (file == V_NULL) { /* closed here, it is nobody's fault */
+        Value exc = ou_exc_take(vm);
+        if (!ou_io_close_bytes(vm, bf))
+            ou_exc_clear(vm);
+        ou_exc_restore(vm, exc);
     }
-    file = ou_io_textfile_new(vm, st->text, bytes, encoding, errors, newline, line_buffering, false);
     release(vm, bytes);
     if (file != V_NULL)
         ((TextFile *)v_obj(file))->mode = args[1] == V_NULL ? ou_str_c(vm, "r") : retain(args[1]);

@@ -22,6 +22,14 @@ Value ou_io_unsupported(VM *vm, const char *what)
 
 Value ou_io_closed(VM *vm) { return ou_raise(vm, E_VALUE, "I/O operation on closed file."); }
 
+bool ou_io_own_method(VM *vm, Value self, NameId name)
+{
+    if (ou_type_of(vm, self)->flags & TF_HEAP)
+        return true;
+    Value v = ou_instance_get(vm, v_obj(self), name_of(vm, name));
+    return v != V_NULL;
+}
+
 bool ou_io_size(VM *vm, Value v, int64_t *out)
 {
     *out = -1;
@@ -270,17 +278,31 @@ static Value base_writelines(VM *vm, const Value *args, int n)
     return vm->exc == V_NULL ? V_NONE : V_NULL;
 }
 
-/* An object of a script's class is closed when it dies; the native types do that themselves. */
-static void base_finalize(VM *vm, Obj *o)
+void ou_io_last_close(VM *vm, Value self, const ByteFile *under)
 {
-    if (!(ou_type_of(vm, v_of(o))->flags & TF_HEAP))
-        return;
     Value exc = ou_exc_take(vm);
-    int closed = closed_state(vm, v_of(o));
-    Value r = closed == 0 ? ou_call_method(vm, v_of(o), name_of(vm, N_close), NULL, 0, NULL) : V_NULL;
-    xrelease(vm, r);
+    bool heap = ou_type_of(vm, self)->flags & TF_HEAP;
+    if (!heap || closed_state(vm, self) == 0) {
+        bool has_fd = under && !under->foreign && ou_io_fd(under) >= 0, owned = has_fd && ou_io_closefd(under);
+        if (owned && !vm->finalizing && !ou_warn_source(vm, E_RESOURCE_WARNING, self, "unclosed file %R", self)) {
+            if (ou_exc_matches(vm, E_WARNING))
+                ou_unraisable(vm, NULL, self);
+            ou_exc_clear(vm);
+        }
+        Value r = ou_call_method(vm, self, name_of(vm, N_close), NULL, 0, NULL);
+        if (r == V_NULL && !(has_fd && !owned && vm->finalizing)) /* that sys.stdout lost output has been told */
+            ou_unraisable(vm, NULL, self);
+        xrelease(vm, r);
+    }
     ou_exc_clear(vm);
     vm->exc = exc;
+}
+
+/* An object of a script's class; native files have finalizers of their own. */
+static void base_finalize(VM *vm, Obj *o)
+{
+    if (ou_type_of(vm, v_of(o))->flags & TF_HEAP)
+        ou_io_last_close(vm, v_of(o), NULL);
 }
 
 static Value base_iter(VM *vm, Value self) { return check_open(vm, self) ? retain(self) : V_NULL; }
@@ -331,7 +353,16 @@ static Value raw_readall(VM *vm, const Value *args, int n)
         Value b = ou_call_method(vm, args[0], name_of(vm, N_read), &size, 1, NULL);
         if (b == V_NULL)
             break;
-        if (b == V_NONE || !ou_is_a(vm, b, T_BYTES) || as_bytes(b)->n == 0) {
+        if (b == V_NONE && ((ByteArray *)v_obj(out))->n == 0) {
+            result = V_NONE; /* it would block */
+            break;
+        }
+        if (b != V_NONE && !ou_is_a(vm, b, T_BYTES)) {
+            release(vm, b);
+            ou_raise(vm, E_TYPE, "read() should return bytes");
+            break;
+        }
+        if (b == V_NONE || as_bytes(b)->n == 0) {
             release(vm, b);
             result = ou_bytes_new(vm, ((ByteArray *)v_obj(out))->data, ((ByteArray *)v_obj(out))->n);
             break;
@@ -396,11 +427,13 @@ static Value buf_read_into(VM *vm, const Value *args, const char *method)
     if (data != V_NULL && !ou_is_a(vm, data, T_BYTES)) {
         ou_raise(vm, E_TYPE, "read() should return bytes");
     } else if (data != V_NULL) {
-        size_t got = as_bytes(data)->n;
-        if ((int64_t)got > b.n)
-            got = (size_t)b.n;
-        memcpy(b.p, as_bytes(data)->data, got);
-        result = v_smallint((int64_t)got);
+        int64_t got = as_bytes(data)->n;
+        if (got > b.n) {
+            ou_raise(vm, E_VALUE, "read() returned too much data: %ld bytes requested, %ld returned", (int64_t)b.n, got);
+        } else {
+            memcpy(b.p, as_bytes(data)->data, (size_t)got);
+            result = v_smallint(got);
+        }
     }
     xrelease(vm, size);
     xrelease(vm, data);

@@ -35,24 +35,6 @@ static void raise_blocked(VM *vm, int64_t taken)
     xrelease(vm, a[2]);
 }
 
-static bool write_all(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
-{
-    if (n == 0 || to_host(vm, f, p, n))
-        return true;
-    size_t done = 0;
-    while (done < n) {
-        ssize_t put = ou_io_raw_write(vm, f, p + done, n - done);
-        if (put == -2)
-            raise_blocked(vm, (int64_t)done);
-        if (put < 0)
-            return false;
-        done += (size_t)put;
-        if (done < n && vm->attention && !ou_safepoint(vm))
-            return false;
-    }
-    return true;
-}
-
 static bool need_buffer(VM *vm, ByteFile *f)
 {
     if (f->buf)
@@ -65,63 +47,135 @@ static bool need_buffer(VM *vm, ByteFile *f)
     return f->buf != NULL;
 }
 
-/* Two threads in a system call with one buffer would mix their bytes: the second waits. */
+/* A thread that waits for its turn, on its stack. */
+struct Turn {
+    struct Turn *next;
+    uint64_t thread;
+};
+
+static void leave_queue(ByteFile *f, struct Turn *t)
+{
+    for (struct Turn **p = &f->queue; *p; p = &(*p)->next) {
+        if (*p == t) {
+            *p = t->next;
+            return;
+        }
+    }
+}
+
+/* Two threads in a system call with one buffer would mix their bytes: the second waits. They come in turn, or one that does nothing
+ * but write and flush would keep the others out. A signal handler goes before the call of its thread that it interrupts. */
 static bool wait_idle(VM *vm, ByteFile *f)
 {
     IoState *st = vm->module_state[MOD__io];
-    if (f->flushing && st && f->epoch != st->forks) {
+    if ((f->flushing || f->queue) && st && f->epoch != st->forks) {
         f->flushing = false;
         f->busy = 0;
+        f->queue = NULL;
+        f->epoch = st->forks;
     }
-    while (f->flushing) {
-        if (f->user == (uint64_t)pthread_self()) /* a signal handler, or the raw object itself */
-            return ou_raise(vm, E_RUNTIME, "reentrant call inside %R", v_of(f)) != V_NULL;
-        ou_blocking_begin(vm);
-        usleep(500);
-        ou_blocking_end(vm);
-        if (!ou_safepoint(vm))
-            return false;
+    if (!f->flushing && !f->queue)
+        return true;
+    struct Turn me = {NULL, (uint64_t)pthread_self()}, **p = &f->queue;
+    while (*p && (*p)->thread != me.thread)
+        p = &(*p)->next;
+    me.next = *p;
+    *p = &me;
+    if (st)
+        f->epoch = st->forks;
+    bool ok = true;
+    for (useconds_t nap = 20; ok && (f->flushing || f->queue != &me); nap = nap < 400 ? nap * 2 : nap) {
+        if (f->flushing && f->user == me.thread) { /* a signal handler, or the raw object itself */
+            ok = ou_raise(vm, E_RUNTIME, "reentrant call inside %R", v_of(f)) != V_NULL;
+        } else {
+            ou_blocking_begin(vm);
+            usleep(nap);
+            ou_blocking_end(vm);
+            ok = ou_safepoint(vm);
+        }
+        if (st && f->epoch != st->forks) /* a handler has forked: nobody else is left */
+            break;
     }
-    return true;
+    leave_queue(f, &me);
+    return ok;
 }
 
-/* While write() runs without the VM's lock, other threads may append behind what is being written; a second flush waits. */
-bool ou_io_flush_bytes(VM *vm, ByteFile *f)
+/* 1 all is written, 0 it would block, -1 raised. While write() runs without the VM's lock, other threads may append behind what is
+ * being written; a second flush waits. */
+static int flush_some(VM *vm, ByteFile *f)
 {
-    if (!f->writing || !wait_idle(vm, f))
-        return !f->writing;
+    if (!f->writing)
+        return 1;
+    if (!wait_idle(vm, f))
+        return -1;
     if (f->end == 0)
-        return true;
+        return 1;
     uint32_t n = f->end, done = 0;
     IoState *st = vm->module_state[MOD__io];
     if (to_host(vm, f, f->buf, n)) {
         f->end = 0;
-        return true;
+        return 1;
     }
     f->flushing = true;
     f->user = (uint64_t)pthread_self();
     f->epoch = st ? st->forks : 0; /* no state: the VM is being taken down */
     f->busy++;
-    bool ok = true;
-    while (done < n) {
+    int rc = 1;
+    while (rc == 1 && done < n) {
         ssize_t put = ou_io_raw_write(vm, f, f->buf + done, n - done);
-        if (put == -2)
-            raise_blocked(vm, 0);
         if (put < 0) {
-            ok = false; /* what was written must not be written again */
+            rc = put == -2 ? 0 : -1; /* what was written must not be written again */
             break;
         }
         done += (uint32_t)put;
-        if (done < n && vm->attention && !ou_safepoint(vm)) { /* a signal cuts a write short: its handler runs before the next one blocks */
-            ok = false;
-            break;
-        }
+        if (done < n && vm->attention && !ou_safepoint(vm)) /* a signal cuts a write short: its handler runs before the next one blocks */
+            rc = -1;
     }
     f->flushing = false;
     f->busy--;
     memmove(f->buf, f->buf + done, f->end - done);
     f->end -= done;
-    return ok;
+    return rc;
+}
+
+bool ou_io_flush_bytes(VM *vm, ByteFile *f)
+{
+    int rc = flush_some(vm, f);
+    if (rc == 0)
+        raise_blocked(vm, 0);
+    return rc == 1;
+}
+
+/* Of n bytes of a write() that would block now, what the buffer has room for is kept; done bytes are written. */
+static bool keep_rest(VM *vm, ByteFile *f, const uint8_t *p, size_t n, size_t done)
+{
+    size_t part = f->cap - f->end;
+    if (part > n)
+        part = n;
+    memcpy(f->buf + f->end, p, part);
+    f->end += (uint32_t)part;
+    if (part < n)
+        raise_blocked(vm, (int64_t)(done + part));
+    return part == n;
+}
+
+/* More than the buffer holds: past it. */
+static bool write_all(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
+{
+    if (to_host(vm, f, p, n))
+        return true;
+    size_t done = 0;
+    while (done < n) {
+        ssize_t put = ou_io_raw_write(vm, f, p + done, n - done);
+        if (put == -2)
+            return keep_rest(vm, f, p + done, n - done, done);
+        if (put < 0)
+            return false;
+        done += (size_t)put;
+        if (done < n && vm->attention && !ou_safepoint(vm))
+            return false;
+    }
+    return true;
 }
 
 /* Gives the bytes that were read ahead back to the system's file position. */
@@ -162,7 +216,10 @@ bool ou_io_write_bytes(VM *vm, ByteFile *f, const uint8_t *p, size_t n)
     if (!need_buffer(vm, f))
         return false;
     while (n > f->cap - f->end) { /* again if other threads have written meanwhile */
-        if (!ou_io_flush_bytes(vm, f))
+        int rc = flush_some(vm, f);
+        if (rc == 0 && !f->closed)
+            return keep_rest(vm, f, p, n, 0);
+        if (rc != 1)
             return false;
         if (f->closed)
             return ou_io_closed(vm), false;
@@ -206,6 +263,8 @@ bool ou_io_tell_bytes(VM *vm, ByteFile *f, int64_t *pos)
     if (p < 0)
         return false;
     *pos = f->writing ? p + f->end : p - (f->end - f->pos);
+    if (*pos < 0) /* a device, where every position is 0 */
+        *pos = 0;
     return true;
 }
 
@@ -270,10 +329,19 @@ Value ou_io_bytefile_new(VM *vm, Type *type, int fd, Value name, Value mode, boo
     return v_of(f);
 }
 
+static void byte_finalize(VM *vm, Obj *o)
+{
+    ByteFile *f = (ByteFile *)o;
+    if ((ou_type_of(vm, v_of(o))->flags & TF_HEAP) || (f->made && !f->below && ou_io_bytes_closed(vm, f) == 0))
+        ou_io_last_close(vm, v_of(o), f->made ? f : NULL);
+    else
+        ou_exc_clear(vm);
+}
+
 static void byte_dealloc(VM *vm, Obj *o)
 {
     ByteFile *f = (ByteFile *)o;
-    if (!f->closed && f->made) {
+    if (!f->closed && f->made && !f->foreign) {
         Value exc = ou_exc_take(vm);
         if (!ou_io_close_bytes(vm, f))
             ou_exc_clear(vm);
@@ -477,7 +545,7 @@ static Value byte_read1(VM *vm, const Value *args, int n)
 {
     ByteFile *f = self_of(args[0]);
     int64_t size = -1;
-    if (!check_read(vm, f, "read of") || (n > 1 && !ou_io_size(vm, args[1], &size)))
+    if (!check_read(vm, f, "read of") || (n > 1 && !ou_io_size(vm, args[1], &size)) || !start_reading(vm, f))
         return V_NULL;
     if (f->pos == f->end && ou_io_fill(vm, f) == -1)
         return V_NULL;
@@ -500,6 +568,8 @@ static Value byte_peek(VM *vm, const Value *args, int n)
     return ou_bytes_new(vm, f->buf + f->pos, f->end - f->pos);
 }
 
+/* What does not fit into the buffer goes straight to its place. once (readinto1): one request at most, for the buffer only if that
+ * gave nothing yet. */
 static Value read_into(VM *vm, const Value *args, bool once)
 {
     ByteFile *f = self_of(args[0]);
@@ -507,27 +577,29 @@ static Value read_into(VM *vm, const Value *args, bool once)
     if (!check_read(vm, f, "read of") || !ou_buffer_get(vm, args[1], &b, true))
         return V_NULL;
     size_t done = 0;
-    bool ok = start_reading(vm, f), blocked = false;
-    while (ok && done < (size_t)b.n) {
-        if (f->pos < f->end) {
-            size_t part = f->end - f->pos;
-            if (part > (size_t)b.n - done)
-                part = (size_t)b.n - done;
+    bool ok = start_reading(vm, f) && (f->raw || need_buffer(vm, f)), blocked = false;
+    for (bool asked = false; ok && done < (size_t)b.n;) {
+        size_t part = f->end - f->pos, rest = (size_t)b.n - done;
+        if (part > 0) {
+            part = part < rest ? part : rest;
             memcpy(b.p + done, f->buf + f->pos, part);
             f->pos += (uint32_t)part;
             done += part;
-            if (once)
-                break;
             continue;
         }
-        ssize_t got = ou_io_raw_read(vm, f, b.p + done, (size_t)b.n - done);
+        bool direct = f->raw || rest > f->cap;
+        if (asked && (f->raw || once))
+            break;
+        if (once && !direct && done)
+            break;
+        asked = true;
+        int64_t got = direct ? ou_io_raw_read(vm, f, b.p + done, rest) : ou_io_fill(vm, f);
         ok = got != -1;
         blocked = got == -2 && done == 0;
         if (got <= 0)
             break;
-        done += (size_t)got;
-        if (f->raw || once)
-            break;
+        if (direct)
+            done += (size_t)got;
     }
     ou_buffer_release(vm, &b);
     return !ok ? V_NULL : blocked ? V_NONE : ou_int(vm, (int64_t)done);
@@ -625,8 +697,8 @@ static Value byte_close(VM *vm, const Value *args, int n)
     (void)n;
     ByteFile *f = self_of(args[0]);
     Value exc = V_NULL;
-    if ((ou_type_of(vm, args[0])->flags & TF_HEAP) && f->made && ou_io_bytes_closed(vm, f) == 0) {
-        Value r = ou_call_method(vm, args[0], name_of(vm, N_flush), NULL, 0, NULL); /* a subclass may have one of its own */
+    if (f->made && ou_io_own_method(vm, args[0], N_flush) && ou_io_bytes_closed(vm, f) == 0) {
+        Value r = ou_call_method(vm, args[0], name_of(vm, N_flush), NULL, 0, NULL);
         xrelease(vm, r);
         exc = r == V_NULL ? ou_exc_take(vm) : V_NULL;
     }
@@ -689,7 +761,7 @@ static Value raw_of(VM *vm, ByteFile *f)
     Value raw = ou_io_bytefile_new(vm, st->fileio, f->fd, f->name, f->mode, f->closefd);
     if (raw == V_NULL)
         return V_NULL;
-    self_of(raw)->raw = true;
+    self_of(raw)->raw = self_of(raw)->below = true;
     self_of(raw)->closed = f->closed;
     f->base = raw;
     return raw;
@@ -704,6 +776,8 @@ static Value byte_detach(VM *vm, const Value *args, int n)
     Value raw = f->base;
     f->base = V_NULL;
     f->fd = -1;
+    if (!f->foreign)
+        self_of(raw)->below = false;
     f->made = false;
     f->detached = true;
     return raw;
@@ -724,18 +798,22 @@ static Value byte_fileno(VM *vm, const Value *args, int n)
 {
     (void)n;
     ByteFile *f = self_of(args[0]);
+    if (f->foreign && f->made)
+        return ou_io_raw_ask(vm, f, "fileno");
     if (!check_open(vm, f, NULL))
         return V_NULL;
-    return f->foreign ? ou_io_raw_ask(vm, f, "fileno") : v_smallint(ou_io_fd(f));
+    return v_smallint(ou_io_fd(f));
 }
 
 static Value byte_isatty(VM *vm, const Value *args, int n)
 {
     (void)n;
     ByteFile *f = self_of(args[0]);
+    if (f->foreign && f->made)
+        return ou_io_raw_ask(vm, f, "isatty");
     if (!check_open(vm, f, NULL))
         return V_NULL;
-    return f->foreign ? ou_io_raw_ask(vm, f, "isatty") : v_bool(isatty(ou_io_fd(f)));
+    return v_bool(isatty(ou_io_fd(f)));
 }
 
 static Value byte_readable(VM *vm, const Value *args, int n)
@@ -844,7 +922,7 @@ static const GetSetDef buffered_getset[] = {
     {                                                                                                                 \
         .name = (cname), .size = sizeof(ByteFile), .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF,                   \
         .slots = {.make = ou_io_blank, .init = (init_fn), .dealloc = byte_dealloc, .traverse = byte_traverse,           \
-                  .repr = byte_repr, .next = byte_next},                                                              \
+                  .finalize = byte_finalize, .repr = byte_repr, .next = byte_next},                                                              \
         .methods = (methods_), .getset = (getset_),                                                                   \
     }
 const TypeDef ou_io_fileio_def = BYTE_TYPE("_io.FileIO", ou_io_fileio_init, raw_methods, byte_getset);

@@ -14,6 +14,8 @@ static ByteFile *base_file(const ByteFile *f) { return (ByteFile *)v_obj(f->base
 
 int ou_io_fd(const ByteFile *f) { return f->base != V_NULL && !f->foreign ? base_file(f)->fd : f->fd; }
 
+bool ou_io_closefd(const ByteFile *f) { return f->base != V_NULL && !f->foreign ? base_file(f)->closefd : f->closefd; }
+
 bool ou_io_attach(VM *vm, ByteFile *f, Value raw)
 {
     IoState *st = ou_io_state(vm);
@@ -21,6 +23,8 @@ bool ou_io_attach(VM *vm, ByteFile *f, Value raw)
         return false;
     f->foreign = ou_type_of(vm, raw) != st->fileio;
     f->fd = f->foreign ? -1 : ((ByteFile *)v_obj(raw))->fd;
+    if (!f->foreign)
+        as_file(raw)->below = true;
     set_owned(vm, &f->base, retain(raw));
     return true;
 }

@@ -94,7 +94,7 @@ Value ou_io_text_seek(VM *vm, const Value *args, int n)
     }
     f->text_pos = f->text_end = 0;
     f->ncarry = 0;
-    f->pending_cr = false;
+    f->pending_cr = f->reading = false;
     f->bom_done = pos != 0;
     return ou_int(vm, pos);
 }

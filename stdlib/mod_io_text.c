@@ -63,6 +63,8 @@ static bool set_codec(VM *vm, TextFile *f, Value encoding, Value errors)
     return true;
 }
 
+static bool find_mark(VM *vm, TextFile *f);
+
 static bool text_set(VM *vm, TextFile *f, Value bytes, Value encoding, Value errors, Value newline, bool line_buffering,
                      bool write_through)
 {
@@ -77,16 +79,16 @@ static bool text_set(VM *vm, TextFile *f, Value bytes, Value encoding, Value err
     f->telling = true;
     f->text_pos = f->text_end = 0;
     f->ncarry = 0;
-    f->pending_cr = f->bom_done = false;
+    f->pending_cr = f->bom_done = f->reading = false;
+    if (f->native && v_of(f->native) != bytes)
+        f->native->below = false;
     set_owned(vm, &f->bytes, retain(bytes));
     Type *bt = ou_type_of(vm, bytes);
     f->native = bt == st->reader || bt == st->writer || bt == st->random || bt == st->fileio ? (ByteFile *)v_obj(bytes) : NULL;
+    if (f->native)
+        f->native->below = true;
     f->made = true;
-    if (f->codec == CODEC_OTHER && f->native && !f->native->foreign) { /* no mark in the middle of a file */
-        off_t at = lseek(ou_io_fd(f->native), 0, SEEK_CUR);
-        f->bom_done = at > 0;
-    }
-    return true;
+    return !f->native || f->native->foreign || find_mark(vm, f);
 }
 
 Value ou_io_textfile_new(VM *vm, Type *type, Value bytes, Value encoding, Value errors, Value newline, bool line_buffering,
@@ -110,6 +112,45 @@ static Value text_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnam
     return f ? v_of(f) : V_NULL;
 }
 
+/* Is what comes next written at the beginning? Only there a mark belongs. False: raised. */
+static bool find_mark(VM *vm, TextFile *f)
+{
+    if (f->codec != CODEC_OTHER || f->unseekable || f->unwritable)
+        return true;
+    if (f->native && !f->native->foreign) {
+        f->bom_done = lseek(ou_io_fd(f->native), 0, SEEK_CUR) > 0;
+        return true;
+    }
+    Value pos = ou_call_method_c(vm, f->bytes, "tell", NULL, 0);
+    int truth = pos == V_NULL ? -1 : ou_truth(vm, pos);
+    xrelease(vm, pos);
+    f->bom_done = truth > 0;
+    return truth >= 0;
+}
+
+/* Asked for once, as what cannot be read has no decoder, and tell() may be of no use at all. */
+static bool ask_abilities(VM *vm, TextFile *f)
+{
+    static const char *const methods[] = {"readable", "writable", "seekable"};
+    bool *const negative[] = {&f->unreadable, &f->unwritable, &f->unseekable};
+    for (int i = 0; i < 3; i++) {
+        Value r = ou_call_method_c(vm, f->bytes, methods[i], NULL, 0);
+        int truth = r == V_NULL ? -1 : ou_truth(vm, r);
+        xrelease(vm, r);
+        if (truth < 0)
+            return false;
+        *negative[i] = !truth;
+    }
+    Str *name = ou_intern_c(vm, "read1");
+    bool missing = false;
+    Value v = name ? ou_getattr_opt(vm, f->bytes, name, &missing) : V_NULL;
+    if (name)
+        obj_release(vm, name);
+    f->has_read1 = v != V_NULL;
+    xrelease(vm, v);
+    return (v != V_NULL || missing) && find_mark(vm, f);
+}
+
 static int text_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
 {
     Value a[6];
@@ -125,15 +166,8 @@ static int text_init(VM *vm, Value self, const Value *args, int n, Tuple *kwname
         return ou_raise(vm, E_TYPE, "TextIOWrapper() argument 'encoding' must be str or None, not %T", a[1]), -1;
     if (!text_set(vm, f, a[0], a[1], a[2], a[3], lb, wt))
         return -1;
-    if (!f->native) { /* asked for once: whether tell() can be used at all */
-        Value r = ou_call_method_c(vm, f->bytes, "seekable", NULL, 0);
-        int truth = r == V_NULL ? -1 : ou_truth(vm, r);
-        xrelease(vm, r);
-        f->made = truth >= 0;
-        f->unseekable = truth == 0;
-        return truth < 0 ? -1 : 0;
-    }
-    return 0;
+    f->unseekable = f->unreadable = f->unwritable = false;
+    return f->native || (f->made = ask_abilities(vm, f)) ? 0 : -1;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------ */
@@ -167,15 +201,24 @@ bool ou_io_text_check(VM *vm, TextFile *f)
     return true;
 }
 
-static bool text_close(VM *vm, TextFile *f)
+/* own_flush: the object may have a flush() that is not the native one. */
+static bool text_close(VM *vm, TextFile *f, bool own_flush)
 {
     if (f->bytes == V_NULL || is_closed(vm, f))
         return true;
-    if (f->native)
-        return ou_io_close_bytes(vm, f->native);
-    bool ok = ou_io_text_pending(vm, f) && ou_io_text_call(vm, f, "flush");
+    ByteFile *b = f->native;
+    if (!own_flush && b && !ou_io_own_method(vm, f->bytes, N_flush) && !ou_io_own_method(vm, f->bytes, N_close))
+        return ou_io_close_bytes(vm, b);
+    bool ok;
+    if (own_flush) {
+        Value r = ou_call_method(vm, v_of(f), name_of(vm, N_flush), NULL, 0, NULL);
+        xrelease(vm, r);
+        ok = r != V_NULL;
+    } else {
+        ok = ou_io_text_pending(vm, f) && ou_io_text_call(vm, f, "flush");
+    }
     Value exc = ok ? V_NULL : ou_exc_take(vm);
-    bool closed = ou_io_text_call(vm, f, "close");
+    bool closed = f->bytes == V_NULL || ou_io_text_call(vm, f, "close");
     if (!ok && closed)
         ou_exc_restore(vm, exc);
     else if (!ok)
@@ -183,12 +226,22 @@ static bool text_close(VM *vm, TextFile *f)
     return ok && closed;
 }
 
+static void text_finalize(VM *vm, Obj *o)
+{
+    TextFile *f = (TextFile *)o;
+    bool open = f->made && f->bytes != V_NULL;
+    if ((ou_type_of(vm, v_of(o))->flags & TF_HEAP) || (open && !is_closed(vm, f)))
+        ou_io_last_close(vm, v_of(o), open ? f->native : NULL);
+}
+
 static void text_dealloc(VM *vm, Obj *o)
 {
     TextFile *f = (TextFile *)o;
-    if (f->bytes != V_NULL) {
+    if (f->native && f->native->h.refs > 1) {
+        f->native->below = false;
+    } else if (f->native && f->bytes != V_NULL && !f->native->foreign) { /* the finalizer has been here, but perhaps not closed it */
         Value exc = ou_exc_take(vm);
-        if (f->native ? f->native->h.refs == 1 && !text_close(vm, f) : !text_close(vm, f))
+        if (!ou_io_close_bytes(vm, f->native))
             ou_exc_clear(vm);
         vm->exc = exc;
     }
@@ -218,7 +271,7 @@ static Value text_flush(VM *vm, const Value *args, int n)
 static Value text_close_method(VM *vm, const Value *args, int n)
 {
     (void)n;
-    return text_close(vm, as_textfile(args[0])) ? V_NONE : V_NULL;
+    return text_close(vm, as_textfile(args[0]), ou_io_own_method(vm, args[0], N_flush)) ? V_NONE : V_NULL;
 }
 
 static Value text_detach(VM *vm, const Value *args, int n)
@@ -228,6 +281,8 @@ static Value text_detach(VM *vm, const Value *args, int n)
     if (!ou_io_text_check(vm, f) || !ou_io_text_flush(vm, f))
         return V_NULL;
     Value b = f->bytes;
+    if (f->native)
+        f->native->below = false;
     f->bytes = V_NULL;
     f->native = NULL;
     f->made = true;
@@ -264,12 +319,16 @@ static Value text_reconfigure(VM *vm, const Value *args, int n)
         return V_NULL;
     int lb = a[3] == V_NULL || a[3] == V_NONE ? f->line_buffering : ou_truth(vm, a[3]);
     int wt = a[4] == V_NULL || a[4] == V_NONE ? f->write_through : ou_truth(vm, a[4]);
-    if (lb < 0 || wt < 0 || (f->native && f->native->writable && !ou_io_text_flush(vm, f)))
-        return V_NULL;
     bool enc = a[0] != V_NULL && a[0] != V_NONE, err = a[1] != V_NULL && a[1] != V_NONE;
-    if (enc && f->text_end > f->text_pos)
+    if (lb < 0 || wt < 0)
+        return V_NULL;
+    if (f->reading && (enc || err || a[2] != V_NULL))
         return ou_io_unsupported(vm, "It is not possible to set the encoding or newline of stream after the first read");
+    if (!(f->native && !f->native->writable) && !ou_io_text_flush(vm, f))
+        return V_NULL;
     if ((enc || err) && !set_codec(vm, f, enc ? a[0] : f->encoding, err ? a[1] : enc ? V_NONE : f->errors))
+        return V_NULL;
+    if (enc && !find_mark(vm, f))
         return V_NULL;
     f->newline = nl;
     f->line_buffering = lb;
@@ -350,28 +409,40 @@ static Value text_get_newlines(VM *vm, Value self)
     return n == 1 ? found[0] : ou_tuple_take(vm, found, (size_t)n);
 }
 
+/* " name=..." if there is such an attribute. */
+static bool repr_attr(VM *vm, StrBuf *b, Value self, const char *name)
+{
+    Value v = ou_getattr_c(vm, self, name);
+    if (v == V_NULL) {
+        if (!ou_exc_matches(vm, E_ATTRIBUTE) && !ou_exc_matches(vm, E_VALUE))
+            return false;
+        ou_exc_clear(vm);
+        return true;
+    }
+    ou_sb_printf(b, " %s=", name);
+    bool ok = ou_sb_repr(b, v);
+    release(vm, v);
+    return ok;
+}
+
 static Value text_repr(VM *vm, Value self)
 {
     TextFile *f = as_textfile(self);
-    Value name = V_NULL;
     if (!initialized(vm, self))
         return V_NULL;
-    if (f->bytes != V_NULL) {
-        name = ou_getattr_c(vm, f->bytes, "name");
-        if (name == V_NULL)
-            ou_exc_clear(vm);
-    }
+    const Type *t = ou_type_of(vm, self);
+    const char *type = t->flags & TF_HEAP ? t->name->data : "_io.TextIOWrapper";
+    if (f->in_repr)
+        return ou_raise(vm, E_RUNTIME, "reentrant call inside %s.__repr__", type);
     StrBuf b;
     ou_sb_init(&b, vm);
-    ou_sb_puts(&b, "<_io.TextIOWrapper");
-    if (name != V_NULL) {
-        ou_sb_puts(&b, " name=");
-        ou_sb_repr(&b, name);
-        release(vm, name);
-    }
-    if (f->mode != V_NULL) {
-        ou_sb_puts(&b, " mode=");
-        ou_sb_repr(&b, f->mode);
+    ou_sb_printf(&b, "<%s", type);
+    f->in_repr = true;
+    bool ok = repr_attr(vm, &b, self, "name") && repr_attr(vm, &b, self, "mode");
+    f->in_repr = false;
+    if (!ok) {
+        ou_sb_drop(&b);
+        return V_NULL;
     }
     ou_sb_puts(&b, " encoding=");
     ou_sb_repr(&b, f->encoding);
@@ -414,7 +485,7 @@ const TypeDef ou_io_text_def = {
     .name = "_io.TextIOWrapper",
     .size = sizeof(TextFile),
     .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF,
-    .slots = {.make = text_make, .init = text_init, .dealloc = text_dealloc, .traverse = text_traverse, .repr = text_repr,
+    .slots = {.make = text_make, .init = text_init, .dealloc = text_dealloc, .traverse = text_traverse, .finalize = text_finalize, .repr = text_repr,
               .next = ou_io_text_next},
     .methods = text_methods,
     .getset = text_getset,

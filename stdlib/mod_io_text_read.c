@@ -110,6 +110,7 @@ static bool decode_chunk(VM *vm, TextFile *f, const uint8_t *p, size_t n, bool f
 {
     uint8_t *joined = NULL;
     size_t total = n;
+    f->reading = true;
     if (f->ncarry && n) {
         total = n + f->ncarry;
         joined = ou_alloc(&vm->heap, total);
@@ -160,7 +161,7 @@ static int more_text(VM *vm, TextFile *f, bool all)
     }
     Value size = v_smallint(all || f->codec == CODEC_OTHER ? -1 : IO_CHUNK);
     bool whole = v_small(size) < 0;
-    Value chunk = ou_call_method_c(vm, f->bytes, "read", &size, 1);
+    Value chunk = ou_call_method_c(vm, f->bytes, !whole && f->has_read1 ? "read1" : "read", &size, 1);
     if (chunk == V_NULL)
         return -1;
     Buffer b;
@@ -184,7 +185,7 @@ static bool check_readable(VM *vm, TextFile *f)
 {
     if (!ou_io_text_check(vm, f))
         return false;
-    if (f->native && !f->native->readable) {
+    if (f->native ? !f->native->readable : f->unreadable) {
         ou_io_unsupported(vm, "not readable");
         return false;
     }

@@ -133,7 +133,7 @@ static bool check_writable(VM *vm, TextFile *f)
 {
     if (!ou_io_text_check(vm, f))
         return false;
-    if (f->native && !f->native->writable) {
+    if (f->native ? !f->native->writable : f->unwritable) {
         ou_io_unsupported(vm, "not writable");
         return false;
     }
@@ -148,8 +148,11 @@ Value ou_io_textm_write(VM *vm, const Value *args, int n)
         return ou_raise(vm, E_TYPE, "write() argument must be str, not %K", args[1]);
     if (!check_writable(vm, f))
         return V_NULL;
-    f->text_pos = f->text_end = 0; /* what was read ahead is behind us now */
-    f->ncarry = 0;
+    if (!f->unseekable && f->telling) { /* what was read ahead is behind us now; in a conversation it is still to come */
+        f->text_pos = f->text_end = 0;
+        f->ncarry = 0;
+        f->reading = false;
+    }
     Str *s = as_str(args[1]);
     return ou_io_text_write(vm, f, s->data, s->size) ? v_smallint(s->length) : V_NULL;
 }

@@ -201,7 +201,7 @@ static void sock_finalize(VM *vm, Obj *o)
     if (s->fd < 0)
         return;
     Value raised = ou_exc_take(vm);
-    if (!vm->finalizing && !ou_warn(vm, E_RESOURCE_WARNING, 1, "unclosed %R", v_of(s)))
+    if (!vm->finalizing && !ou_warn_source(vm, E_RESOURCE_WARNING, v_of(s), "unclosed %R", v_of(s)))
         ou_unraisable(vm, NULL, v_of(s));
     if (s->fd >= 0)
         close(s->fd);

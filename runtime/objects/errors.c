@@ -311,25 +311,40 @@ int ou_exc_match(VM *vm, Value exc, Value cls)
 
 /* ---- warnings and what cannot propagate ------------------------------------------------------------------------------- */
 
-bool ou_warn(VM *vm, TypeId category, int stacklevel, const char *fmt, ...)
+static bool warn(VM *vm, TypeId category, int stacklevel, Value source, const char *fmt, va_list ap)
 {
-    va_list ap;
-    va_start(ap, fmt);
     Value msg = ou_str_vformat(vm, fmt, ap);
-    va_end(ap);
     if (msg == V_NULL)
         return false;
-    Value warn = ou_import_attr(vm, "_warnings", "warn"), r = V_NULL;
-    if (warn != V_NULL) {
-        Value args[3] = {msg, v_of(ou_builtin(vm, category)), v_smallint(stacklevel)};
-        r = ou_call(vm, warn, args, 3, NULL);
-        release(vm, warn);
+    Value fn = ou_import_attr(vm, "_warnings", "warn"), r = V_NULL;
+    if (fn != V_NULL) {
+        Value args[4] = {msg, v_of(ou_builtin(vm, category)), v_smallint(stacklevel), source};
+        r = ou_call(vm, fn, args, 4, NULL);
+        release(vm, fn);
     }
     release(vm, msg);
     if (r == V_NULL)
         return false;
     release(vm, r);
     return true;
+}
+
+bool ou_warn(VM *vm, TypeId category, int stacklevel, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    bool ok = warn(vm, category, stacklevel, V_NONE, fmt, ap);
+    va_end(ap);
+    return ok;
+}
+
+bool ou_warn_source(VM *vm, TypeId category, Value source, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    bool ok = warn(vm, category, 1, source, fmt, ap);
+    va_end(ap);
+    return ok;
 }
 
 /* Calls sys.unraisablehook(args) with what sys.UnraisableHookArgs makes of the exception. Whatever fails in here is dropped:

@@ -64,6 +64,7 @@ int ou_exc_match(VM *vm, Value exc, Value cls);
 bool ou_exc_split_star(VM *vm, Value exc, Value cls, Value *match, Value *rest);
 Value ou_exc_prep_reraise_star(VM *vm, Value orig, Value list); /* what the end of an except* raises: exception or V_NONE */
 bool ou_warn(VM *vm, TypeId category, int stacklevel, const char *fmt, ...); /* warnings.warn; false: it raised */
+bool ou_warn_source(VM *vm, TypeId category, Value source, const char *fmt, ...); /* of an object that nobody has closed */
 /* An exception that cannot propagate (a destructor, a callback): reported through sys.unraisablehook; clears vm->exc. */
 void ou_unraisable(VM *vm, const char *where, Value obj);
 
