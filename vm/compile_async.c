@@ -101,6 +101,7 @@ void ou_async_for(Compiler *c, const Stmt *s)
     int h = ou_handler(c, stop, it + 1), outer = c->unit->handler;
     c->unit->handler = h;
     int v = ou_push(c);
+    c->loc = s->pos; /* what the iterator raises is reported for the whole statement, as CPython does */
     ou_emit(c, OP_GETANEXT, v, it, 0, 0);
     ou_emit(c, OP_AWAIT, v, 0, 0, 0);
     c->unit->handler = outer;

@@ -68,7 +68,7 @@ static void async_generator(Compiler *c, const Comp *k, uint32_t n)
         ou_emit(c, OP_GETAITER, it, r, 0, 0);
     }
     int start = ou_label(c), stop = ou_label(c), next = ou_label(c), v = ou_push(c);
-    c->loc = g->iter->pos;
+    c->loc = k->e->pos; /* of the whole, as CPython does */
     ou_place(c, start);
     int outer = c->unit->handler;
     c->unit->handler = ou_handler(c, stop, v);

@@ -235,7 +235,7 @@ static void warn_is(Compiler *c, const Expr *e)
                           ou_type_name(c->vm, v));
             release(c->vm, v);
             if (!fine)
-                break;
+                return; /* one warning for a chain */
         }
         left = right;
     }

@@ -204,7 +204,7 @@ static void except_clauses(Compiler *c, const HandlerSeq *handlers, int reg, int
         c->unit->handler = inside;
         if (h->type) {
             int t = ou_operand(c, h->type);
-            c->loc = h->type->pos;
+            c->loc = h->pos; /* the whole clause, as CPython does */
             ou_emit(c, OP_EXCMATCH, reg, t, 0, next);
             c->unit->top = base;
         } else if (i + 1 < handlers->n) {
@@ -275,7 +275,7 @@ static void star_clauses(Compiler *c, const HandlerSeq *handlers, int reg, int e
         c->loc = h->pos;
         c->unit->handler = inside;
         ou_temp(c, h->type);
-        c->loc = h->type->pos;
+        c->loc = h->pos;
         ou_emit(c, OP_EGMATCH, rest, match, 0, 0);
         int copy = ou_push(c);
         ou_emit(c, OP_MOVE_T, copy, match, 0, 0);

@@ -12,6 +12,7 @@
 #include "runtime/objects/import.h"
 #include "runtime/objects/state.h"
 #include "runtime/objects/str.h"
+#include "runtime/objects/typeimpl.h"
 #include "vm/call.h"
 
 bool ou_is_exception(VM *vm, Value v)
@@ -160,6 +161,25 @@ Value ou_raise_stop(VM *vm, Value value)
     return ou_raise_args(vm, E_STOP_ITERATION, &value, 1);
 }
 
+static bool is_slot(VM *vm, Value obj, Str *name)
+{
+    Value found = ou_type_lookup(vm, ou_type_of(vm, obj), name);
+    return found != V_NULL && is_exact(found, T_MEMBER);
+}
+
+/* How messages about a slot that has no value name the class: with its module, unless that is the program. Owned. */
+static Value full_name(VM *vm, Type *t)
+{
+    Value module = ou_type_module_name(vm, t), r;
+    ou_exc_clear(vm);
+    if (module != V_NULL && is_str(module) && !ou_str_eq_c(as_str(module), "builtins") && !ou_str_eq_c(as_str(module), "__main__"))
+        r = ou_str_format(vm, "%U.%U", module, v_of(t->qualname));
+    else
+        r = retain(v_of(t->qualname));
+    xrelease(vm, module);
+    return r;
+}
+
 Value ou_raise_attr(VM *vm, Value obj, Str *name)
 {
     Value msg;
@@ -172,7 +192,11 @@ Value ou_raise_attr(VM *vm, Value obj, Str *name)
                             spec->name, spec->origin, v_of(name));
     else if (is_exact(obj, T_MODULE) && ((Module *)v_obj(obj))->name)
         msg = ou_str_format(vm, "module '%U' has no attribute '%U'", v_of(((Module *)v_obj(obj))->name), v_of(name));
-    else
+    else if (is_slot(vm, obj, name)) {
+        Value cls = full_name(vm, ou_type_of(vm, obj));
+        msg = cls == V_NULL ? V_NULL : ou_str_format(vm, "'%U' object has no attribute '%U'", cls, v_of(name));
+        xrelease(vm, cls);
+    } else
         msg = ou_str_format(vm, "'%T' object has no attribute '%U'", obj, v_of(name));
     if (msg == V_NULL)
         return V_NULL;
