@@ -118,7 +118,7 @@ static Value derive(VM *vm, Value self, Value excs)
     set_owned(vm, &to->traceback, retain(from->traceback));
     set_owned(vm, &to->context, retain(from->context));
     set_owned(vm, &to->cause, retain(from->cause));
-    to->suppress_context = from->suppress_context;
+    to->suppress_context = true; /* CPython sets the cause, if there is none as well, and that does it */
     bool missing = false;
     Value notes = ou_getattr_opt(vm, self, name_of(vm, N_DU_notes), &missing);
     if (notes == V_NULL) {
