@@ -154,13 +154,8 @@ bool ou_bind_function(VM *vm, Function *fn, Value *src, int n, Tuple *kwnames, V
             goto out;
         }
     } else if ((unsigned)n > nargs) {
-        unsigned given = 0;
-        for (unsigned j = 0; j < nkw; j++)
-            given += find_param(vm, c, kwnames->items[j]) >= (int)nargs;
-        for (unsigned k = nargs; k < nsrc; k++)
+        for (unsigned k = nargs; k < (unsigned)n; k++) /* told when the keywords are known to be good */
             release(vm, in[k]);
-        raise_too_many(vm, fn, n, given);
-        goto out;
     }
     if (varkw) {
         kwdict = ou_dict_new(vm);
@@ -194,6 +189,13 @@ bool ou_bind_function(VM *vm, Function *fn, Value *src, int n, Tuple *kwnames, V
         }
         for (unsigned k = (unsigned)n + j; k < nsrc; k++)
             release(vm, in[k]);
+        goto out;
+    }
+    if (!varargs && (unsigned)n > nargs) {
+        unsigned given = 0;
+        for (unsigned k = nargs; k < total; k++)
+            given += dest[k] != V_NULL;
+        raise_too_many(vm, fn, n, given);
         goto out;
     }
     uint16_t missing[256];
