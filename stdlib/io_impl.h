@@ -8,7 +8,7 @@
 typedef struct IoState {
     Value module; /* owned: the module object, so that the types outlive `del sys.modules["_io"]` */
     Type *iobase, *rawbase, *bufbase, *textbase;
-    Type *fileio, *reader, *writer, *random, *text, *stringio, *bytesio;
+    Type *fileio, *reader, *writer, *random, *text, *stringio, *bytesio, *view;
     Type *unsupported;
     uint32_t forks; /* how often this process is a fork's child */
 } IoState;
@@ -19,7 +19,7 @@ enum { CODEC_UTF8, CODEC_ASCII, CODEC_LATIN1, CODEC_OTHER };
 enum { NL_UNIVERSAL /* None */, NL_EMPTY, NL_LF, NL_CR, NL_CRLF };
 
 extern const TypeDef ou_io_iobase_def, ou_io_rawbase_def, ou_io_bufbase_def, ou_io_textbase_def, ou_io_fileio_def, ou_io_reader_def,
-    ou_io_writer_def, ou_io_random_def, ou_io_text_def, ou_io_stringio_def, ou_io_bytesio_def;
+    ou_io_writer_def, ou_io_random_def, ou_io_text_def, ou_io_stringio_def, ou_io_bytesio_def, ou_io_view_def;
 
 /* mod_io_base.c */
 Value ou_io_unsupported(VM *vm, const char *what); /* raises io.UnsupportedOperation */
@@ -65,6 +65,7 @@ Value ou_io_textfile_new(VM *vm, Type *type, Value bytes, Value encoding, Value 
 bool ou_io_newline(VM *vm, Value v, uint8_t *out);
 bool ou_io_text_check(VM *vm, TextFile *f);   /* ready, not detached, not closed */
 enum { SEEN_LF = 1, SEEN_CR = 2, SEEN_CRLF = 4 }; /* newlines_seen */
+Value ou_io_newlines(VM *vm, int seen);       /* as the attribute of that name */
 static inline TextFile *as_textfile(Value v) { return (TextFile *)v_obj(v); }
 
 /* mod_io_text_write.c; ou_io_textm_x is the native behind TextIOWrapper.x */

@@ -300,6 +300,7 @@ bool ou_mod__io(VM *vm, Module *m)
         !(st->text = ou_module_type(vm, m, &ou_io_text_def, st->textbase)) ||
         !(st->stringio = ou_module_type(vm, m, &ou_io_stringio_def, st->textbase)) ||
         !(st->bytesio = ou_module_type(vm, m, &ou_io_bytesio_def, st->bufbase)) ||
+        !(st->view = ou_module_type(vm, m, &ou_io_view_def, NULL)) ||
         !(st->unsupported = make_unsupported(vm, m)))
         return false;
     st->module = retain(v_of(m));

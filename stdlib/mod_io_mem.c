@@ -14,37 +14,16 @@ typedef struct MemFile { /* both types */
     int64_t pos;       /* BytesIO: bytes; StringIO: characters */
     int64_t chars;     /* StringIO: length in characters */
     uint8_t newline;
+    uint8_t seen;      /* StringIO: SEEN_*, for newlines */
     bool closed;
-    bool exported;     /* somebody has or had a view of p: the block must live as long as the file */
-    struct Kept *kept; /* such blocks that were outgrown */
+    uint32_t exports;  /* Views that stand on p: it stays as it is */
 } MemFile;
-typedef struct Kept {
-    struct Kept *next;
-    uint8_t *p;
-    size_t cap;
-} Kept;
+typedef struct View { /* what the memoryviews of getbuffer() stand on; dies with the last of them */
+    Obj h;
+    Value file;
+} View;
 
 static MemFile *self_of(Value v) { return (MemFile *)v_obj(v); }
-
-/* Goes on with a new block of that capacity (0: none); views go on seeing the old one. */
-static bool set_aside(VM *vm, MemFile *f, size_t cap)
-{
-    Kept *k = ou_alloc(&vm->heap, sizeof *k);
-    uint8_t *p = k && cap ? ou_alloc(&vm->heap, cap) : NULL;
-    if (!k || (cap && !p)) {
-        ou_free(&vm->heap, k, sizeof *k);
-        ou_raise_memory(vm);
-        return false;
-    }
-    if (p)
-        memcpy(p, f->p, f->n);
-    *k = (Kept){f->kept, f->p, f->cap};
-    f->kept = k;
-    f->p = p;
-    f->cap = cap;
-    f->exported = false;
-    return true;
-}
 
 static bool reserve(VM *vm, MemFile *f, size_t n)
 {
@@ -53,11 +32,6 @@ static bool reserve(VM *vm, MemFile *f, size_t n)
     size_t cap = f->cap ? f->cap : 64;
     while (cap < n)
         cap += cap / 2 + 64;
-    if (f->exported) {
-        if (!set_aside(vm, f, cap))
-            return false;
-        return true;
-    }
     uint8_t *p = ou_realloc(&vm->heap, f->p, f->cap, cap);
     if (!p) {
         ou_raise_memory(vm);
@@ -71,12 +45,6 @@ static bool reserve(VM *vm, MemFile *f, size_t n)
 static void mem_dealloc(VM *vm, Obj *o)
 {
     MemFile *f = (MemFile *)o;
-    while (f->kept) {
-        Kept *k = f->kept;
-        f->kept = k->next;
-        ou_free(&vm->heap, k->p, k->cap);
-        ou_free(&vm->heap, k, sizeof *k);
-    }
     ou_free(&vm->heap, f->p, f->cap);
     ou_finish_dealloc(vm, o, 0);
 }
@@ -94,6 +62,13 @@ static bool check(VM *vm, MemFile *f, const char *end)
     if (f->closed)
         ou_raise(vm, E_VALUE, "I/O operation on closed file%s", end);
     return !f->closed;
+}
+
+static bool check_exports(VM *vm, const MemFile *f)
+{
+    if (f->exports)
+        ou_raise(vm, E_BUFFER, "Existing exports of data: object cannot be re-sized");
+    return !f->exports;
 }
 
 static Value mem_get_closed(VM *vm, Value self)
@@ -124,7 +99,7 @@ static Value mem_close(VM *vm, const Value *args, int n)
 {
     (void)n;
     MemFile *f = self_of(args[0]);
-    if (f->exported && !set_aside(vm, f, 0))
+    if (!check_exports(vm, f))
         return V_NULL;
     f->closed = true;
     ou_free(&vm->heap, f->p, f->cap);
@@ -153,7 +128,7 @@ static int bytesio_init(VM *vm, Value self, const Value *args, int n, Tuple *kwn
 {
     Value a[1];
     MemFile *f = self_of(self);
-    if (!ou_bind(vm, "BytesIO(initial_bytes=b'')", args, n, kwnames, a))
+    if (!ou_bind(vm, "BytesIO(initial_bytes=b'')", args, n, kwnames, a) || !check_exports(vm, f))
         return -1;
     f->n = 0;
     f->pos = 0;
@@ -247,7 +222,7 @@ static Value bytesio_write(VM *vm, const Value *args, int n)
     (void)n;
     MemFile *f = self_of(args[0]);
     Buffer b;
-    if (!check(vm, f, ".") || !ou_buffer_get(vm, args[1], &b, false))
+    if (!check(vm, f, ".") || !check_exports(vm, f) || !ou_buffer_get(vm, args[1], &b, false))
         return V_NULL;
     int64_t len = b.n;
     bool ok = len == 0 || bytes_put(vm, f, b.p, (size_t)len);
@@ -265,25 +240,48 @@ static Value bytesio_getvalue(VM *vm, const Value *args, int n)
 static Value bytesio_getbuffer(VM *vm, const Value *args, int n)
 {
     (void)n;
-    if (!check(vm, self_of(args[0]), "."))
+    IoState *st = ou_io_state(vm);
+    if (!st || !check(vm, self_of(args[0]), "."))
         return V_NULL;
-    return ou_call1(vm, v_of(ou_builtin(vm, T_MEMORYVIEW)), args[0]);
+    View *v = ou_new(vm, st->view, 0);
+    if (!v)
+        return V_NULL;
+    v->file = retain(args[0]);
+    self_of(args[0])->exports++;
+    Value r = ou_memoryview_new(vm, v_of(v));
+    obj_release(vm, v);
+    return r;
 }
 
-/* Views pin the file. When it outgrows the block, they keep the old one: nobody tells when a view is released. */
-static bool bytesio_buffer(VM *vm, Value self, Buffer *out, bool writable)
+static bool view_buffer(VM *vm, Value self, Buffer *out, bool writable)
 {
-    (void)vm;
     (void)writable;
-    MemFile *f = self_of(self);
+    MemFile *f = self_of(((View *)v_obj(self))->file);
     if (!f->p && !reserve(vm, f, 1))
         return false;
-    f->exported = true;
     *out = (Buffer){.p = f->p, .n = (int64_t)f->n, .owner = retain(self), .readonly = false, .format = "B", .itemsize = 1, .ndim = 1};
     out->shape[0] = (int64_t)f->n;
     out->strides[0] = 1;
     return true;
 }
+
+static void view_dealloc(VM *vm, Obj *o)
+{
+    Value file = ((View *)o)->file;
+    if (file != V_NULL)
+        self_of(file)->exports--;
+    xrelease(vm, file);
+    ou_finish_dealloc(vm, o, 0);
+}
+
+static void view_traverse(VM *vm, Obj *o, VisitFn visit, void *arg) { ou_visit(vm, ((View *)o)->file, visit, arg); }
+
+const TypeDef ou_io_view_def = {
+    .name = "_io._BytesIOBuffer",
+    .size = sizeof(View),
+    .flags = TF_GC | TF_NO_NEW,
+    .slots = {.dealloc = view_dealloc, .traverse = view_traverse, .buffer = view_buffer},
+};
 
 static Value bytesio_seek(VM *vm, const Value *args, int n)
 {
@@ -313,7 +311,7 @@ static Value bytesio_truncate(VM *vm, const Value *args, int n)
 {
     MemFile *f = self_of(args[0]);
     int64_t size = f->pos;
-    if (!check(vm, f, ".") || (n > 1 && args[1] != V_NONE && !ou_index_i64(vm, args[1], &size)))
+    if (!check(vm, f, ".") || !check_exports(vm, f) || (n > 1 && args[1] != V_NONE && !ou_index_i64(vm, args[1], &size)))
         return V_NULL;
     if (size < 0)
         return ou_raise(vm, E_VALUE, "negative size value %ld", size);
@@ -374,7 +372,7 @@ static Value bytesio_getstate(VM *vm, const Value *args, int n) { return state_o
 static Value bytesio_setstate(VM *vm, const Value *args, int n)
 {
     (void)n;
-    Tuple *t = state_tuple(vm, args[0], args[1], 3);
+    Tuple *t = check(vm, self_of(args[0]), ".") ? state_tuple(vm, args[0], args[1], 3) : NULL;
     if (!t || bytesio_init(vm, args[0], t->items, 1, NULL) < 0)
         return V_NULL;
     return take_state(vm, args[0], t->items[1], t->items[2], "third");
@@ -408,8 +406,7 @@ const TypeDef ou_io_bytesio_def = {
     .name = "_io.BytesIO",
     .size = sizeof(MemFile),
     .flags = TF_GC | TF_BASE | TF_DICT | TF_WEAKREF,
-    .slots = {.make = mem_make, .init = bytesio_init, .dealloc = mem_dealloc, .traverse = mem_traverse, .next = bytesio_next,
-              .buffer = bytesio_buffer},
+    .slots = {.make = mem_make, .init = bytesio_init, .dealloc = mem_dealloc, .traverse = mem_traverse, .next = bytesio_next},
     .methods = bytesio_methods,
     .getset = bytesio_getset,
     .doc = "Buffered I/O implementation using an in-memory bytes buffer.",
@@ -466,9 +463,24 @@ static bool string_put(VM *vm, MemFile *f, const char *s, size_t n, int64_t char
     return true;
 }
 
+static void note_newlines(MemFile *f, const Str *s)
+{
+    for (size_t i = 0; i < s->size; i++) {
+        if (s->data[i] == '\n') {
+            f->seen |= SEEN_LF;
+        } else if (s->data[i] == '\r') {
+            bool crlf = i + 1 < s->size && s->data[i + 1] == '\n';
+            f->seen |= crlf ? SEEN_CRLF : SEEN_CR;
+            i += crlf;
+        }
+    }
+}
+
 /* Newlines are translated when text comes in, as TextIOWrapper does on reading (None) or writing (CR, CRLF). */
 static bool string_write(VM *vm, MemFile *f, Str *s)
 {
+    if (f->newline == NL_UNIVERSAL || f->newline == NL_EMPTY)
+        note_newlines(f, s);
     if (f->newline == NL_LF || f->newline == NL_EMPTY ||
         !memchr(s->data, f->newline == NL_UNIVERSAL ? '\r' : '\n', s->size))
         return string_put(vm, f, s->data, s->size, s->length);
@@ -503,6 +515,7 @@ static int stringio_init(VM *vm, Value self, const Value *args, int n, Tuple *kw
     f->chars = f->pos = 0;
     f->closed = false;
     f->newline = NL_LF;
+    f->seen = 0;
     if (a[1] != V_NULL && !ou_io_newline(vm, a[1], &f->newline))
         return -1;
     if (a[0] == V_NULL || a[0] == V_NONE)
@@ -644,7 +657,7 @@ static Value stringio_getstate(VM *vm, const Value *args, int n)
 static Value stringio_setstate(VM *vm, const Value *args, int n)
 {
     (void)n;
-    Tuple *t = state_tuple(vm, args[0], args[1], 4);
+    Tuple *t = check(vm, self_of(args[0]), "") ? state_tuple(vm, args[0], args[1], 4) : NULL;
     if (!t)
         return V_NULL;
     Value start[2] = {vm->empty_str, t->items[1]};
@@ -660,6 +673,7 @@ static Value stringio_setstate(VM *vm, const Value *args, int n)
 }
 
 static Value stringio_none(VM *vm, Value self) { return check(vm, self_of(self), "") ? V_NONE : V_NULL; }
+static Value stringio_newlines(VM *vm, Value self) { return check(vm, self_of(self), "") ? ou_io_newlines(vm, self_of(self)->seen) : V_NULL; }
 static Value stringio_line_buffering(VM *vm, Value self) { return check(vm, self_of(self), "") ? V_FALSE : V_NULL; }
 
 static const NativeDef stringio_methods[] = {
@@ -681,7 +695,7 @@ static const NativeDef stringio_methods[] = {
     {0},
 };
 static const GetSetDef stringio_getset[] = {
-    {"closed", mem_get_closed, NULL, NULL}, {"newlines", stringio_none, NULL, NULL}, {"encoding", stringio_none, NULL, NULL},
+    {"closed", mem_get_closed, NULL, NULL}, {"newlines", stringio_newlines, NULL, NULL}, {"encoding", stringio_none, NULL, NULL},
     {"errors", stringio_none, NULL, NULL}, {"line_buffering", stringio_line_buffering, NULL, NULL}, {0}};
 
 const TypeDef ou_io_stringio_def = {

@@ -393,20 +393,25 @@ static Value text_get_closed(VM *vm, Value self)
 }
 
 /* None, one of "\r", "\n", "\r\n", or a tuple of those seen, in this order. */
-static Value text_get_newlines(VM *vm, Value self)
+Value ou_io_newlines(VM *vm, int seen)
 {
-    TextFile *f = as_textfile(self);
     static const char *const forms[] = {"\r", "\n", "\r\n"};
     static const int bits[] = {SEEN_CR, SEEN_LF, SEEN_CRLF};
-    if (!is_small(f->newlines_seen))
+    if (!seen)
         return V_NONE;
     Value found[3];
-    int n = 0, seen = (int)v_small(f->newlines_seen);
+    int n = 0;
     for (int i = 0; i < 3; i++) {
         if ((seen & bits[i]) && (found[n++] = ou_str_c(vm, forms[i])) == V_NULL)
             return V_NULL;
     }
     return n == 1 ? found[0] : ou_tuple_take(vm, found, (size_t)n);
+}
+
+static Value text_get_newlines(VM *vm, Value self)
+{
+    Value seen = as_textfile(self)->newlines_seen;
+    return ou_io_newlines(vm, is_small(seen) ? (int)v_small(seen) : 0);
 }
 
 /* " name=..." if there is such an attribute. */
