@@ -156,6 +156,30 @@ static Value gc_get_objects(VM *vm, const Value *args, int n)
 
 static bool collect_referent(VM *vm, Obj *o, void *arg) { return ou_list_append(vm, arg, v_of(o)); }
 
+/* Containers hold numbers themselves, which no traversal sees. */
+static bool add_plain(VM *vm, List *list, Value v)
+{
+    return v == V_NULL || is_obj(v) || v == V_UNBOUND || ou_list_append_take(vm, list, retain(v));
+}
+
+static bool plain_referents(VM *vm, Value v, List *list)
+{
+    bool ok = true;
+    if (is_exact(v, T_TUPLE))
+        for (uint32_t i = 0; ok && i < as_tuple(v)->n; i++)
+            ok = add_plain(vm, list, as_tuple(v)->items[i]);
+    else if (is_exact(v, T_LIST))
+        for (uint32_t i = 0; ok && i < as_list(v)->n; i++)
+            ok = add_plain(vm, list, as_list(v)->items[i]);
+    else if (is_exact(v, T_DICT)) {
+        uint32_t pos = 0;
+        Value key, value;
+        while (ok && ou_dict_next(as_dict(v), &pos, &key, &value))
+            ok = add_plain(vm, list, key) && add_plain(vm, list, value);
+    }
+    return ok;
+}
+
 static Value gc_get_referents(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -165,6 +189,10 @@ static Value gc_get_referents(VM *vm, const Value *args, int n)
         Type *type = ou_type_of(vm, t->items[i]);
         if (is_obj(t->items[i]) && type->slots.traverse)
             type->slots.traverse(vm, v_obj(t->items[i]), collect_referent, as_list(list));
+        if (!plain_referents(vm, t->items[i], as_list(list))) {
+            release(vm, list);
+            return V_NULL;
+        }
     }
     return list;
 }

@@ -146,40 +146,62 @@ static bool compile(VM *vm, Struct *s, const char *p)
     return true;
 }
 
+static bool struct_set(VM *vm, Struct *s, Value format)
+{
+    Value text;
+    if (ou_is_a(vm, format, T_STR)) {
+        Value bytes = ou_str_encode(vm, format, "ascii", NULL); /* for the error */
+        if (bytes == V_NULL)
+            return false;
+        release(vm, bytes);
+        text = ou_str_exact(vm, format);
+    } else if (ou_is_a(vm, format, T_BYTES)) {
+        text = ou_str_decode(vm, (const char *)as_bytes(format)->data, as_bytes(format)->n, "latin-1", NULL);
+    } else {
+        ou_raise(vm, E_TYPE, "Struct() argument 1 must be a str or bytes object, not %T", format);
+        return false;
+    }
+    if (text == V_NULL)
+        return false;
+    if (strlen(as_str(text)->data) != as_str(text)->size) {
+        release(vm, text);
+        fail(vm, "embedded null character");
+        return false;
+    }
+    s->size = s->nitems = s->nfields = 0;
+    set_owned(vm, &s->format, text);
+    if (compile(vm, s, as_str(text)->data))
+        return true;
+    s->size = s->nitems = -1;
+    return false;
+}
+
+/* An instance of a subclass gets its format from __init__, which may not pass on what the class was called with. */
 static Value struct_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
     Value a[1];
-    if (!ou_bind(vm, "Struct(format)", args, n, kwnames, a))
+    bool later = cls->flags & TF_HEAP;
+    if (!later && !ou_bind(vm, "Struct(format)", args, n, kwnames, a))
         return V_NULL;
-    Value text;
-    if (ou_is_a(vm, a[0], T_STR)) {
-        Value bytes = ou_str_encode(vm, a[0], "ascii", NULL); /* for the error */
-        if (bytes == V_NULL)
-            return V_NULL;
-        release(vm, bytes);
-        text = ou_str_exact(vm, a[0]);
-    } else if (ou_is_a(vm, a[0], T_BYTES)) {
-        text = ou_str_decode(vm, (const char *)as_bytes(a[0])->data, as_bytes(a[0])->n, "latin-1", NULL);
-    } else {
-        return ou_raise(vm, E_TYPE, "Struct() argument 1 must be a str or bytes object, not %T", a[0]);
-    }
-    if (text == V_NULL)
-        return V_NULL;
-    if (strlen(as_str(text)->data) != as_str(text)->size) {
-        release(vm, text);
-        return fail(vm, "embedded null character");
-    }
     Struct *s = ou_new(vm, cls, 0);
-    if (!s) {
-        release(vm, text);
+    if (!s)
         return V_NULL;
-    }
-    s->format = text;
-    if (!compile(vm, s, as_str(text)->data)) {
-        obj_release(vm, s);
-        return V_NULL;
-    }
-    return v_of(s);
+    s->format = retain(vm->empty_str);
+    s->size = s->nitems = -1;
+    if (later || struct_set(vm, s, a[0]))
+        return v_of(s);
+    obj_release(vm, s);
+    return V_NULL;
+}
+
+/* Only the first time: a method may be at work with the fields. */
+static int struct_init(VM *vm, Value self, const Value *args, int n, Tuple *kwnames)
+{
+    Value a[1];
+    Struct *s = (Struct *)v_obj(self);
+    if (!ou_bind(vm, "Struct(format)", args, n, kwnames, a))
+        return -1;
+    return s->size >= 0 || struct_set(vm, s, a[0]) ? 0 : -1;
 }
 
 static void struct_dealloc(VM *vm, Obj *o)
@@ -505,14 +527,14 @@ static Value unpack_from_with(VM *vm, Struct *s, Value buffer, Value offset)
         return V_NULL;
     if (!ou_buffer_get(vm, buffer, &b, false))
         return V_NULL;
-    Value r = settle(vm, s, &at, b.n, false) ? unpack_all(vm, s, b.p + at) : V_NULL;
+    Value r = s->size < 0 ? fail(vm, "Struct object is not initialized") : settle(vm, s, &at, b.n, false) ? unpack_all(vm, s, b.p + at) : V_NULL;
     ou_buffer_release(vm, &b);
     return r;
 }
 
 static Value iter_unpack_with(VM *vm, Struct *s, Value buffer)
 {
-    if (s->size == 0)
+    if (s->size <= 0)
         return fail(vm, "cannot iteratively unpack with a struct of length 0");
     StructState *st = state_of(vm);
     UnpackIter *it = st ? ou_new(vm, st->iter_type, 0) : NULL;
@@ -607,7 +629,7 @@ static const GetSetDef struct_getset[] = {{"format", struct_get_format, NULL, "s
                                           {"size", struct_get_size, NULL, "struct size in bytes"},
                                           {0}};
 static const TypeDef struct_def = {.name = "_struct.Struct", .size = sizeof(Struct), .flags = TF_BASE | TF_WEAKREF,
-                                   .slots = {.make = struct_make, .dealloc = struct_dealloc, .repr = struct_repr},
+                                   .slots = {.make = struct_make, .init = struct_init, .dealloc = struct_dealloc, .repr = struct_repr},
                                    .methods = struct_methods, .getset = struct_getset,
                                    .doc = "Create a compiled struct object.", .new_sig = "(format)"};
 static const NativeDef iter_methods[] = {{"__length_hint__()", iter_hint, NULL, 0}, {0}};

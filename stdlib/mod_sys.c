@@ -212,7 +212,12 @@ static Value sys_lazy(VM *vm, Value module, Str *name)
 
 static Value sys_exit(VM *vm, const Value *args, int n)
 {
-    return ou_raise_args(vm, E_SYSTEM_EXIT, args, n == 1 && args[0] == V_NONE ? 1 : n);
+    Value status = n ? args[0] : V_NONE;
+    if (ou_is_a(vm, status, E_SYSTEM_EXIT))
+        return ou_raise_value(vm, status);
+    if (ou_is_a(vm, status, T_TUPLE)) /* its items are the arguments */
+        return ou_raise_args(vm, E_SYSTEM_EXIT, as_tuple(status)->items, (int)as_tuple(status)->n);
+    return ou_raise_args(vm, E_SYSTEM_EXIT, args, status == V_NONE ? 0 : n);
 }
 
 static Value sys_getrecursionlimit(VM *vm, const Value *args, int n)

@@ -35,8 +35,14 @@ static Value sys_excepthook(VM *vm, const Value *args, int n)
 {
     (void)n;
     Value exc = args[1];
-    if (!ou_is_exception(vm, exc))
-        return ou_raise(vm, E_TYPE, "print_exception(): Exception expected for value, %T found", exc);
+    if (!ou_is_exception(vm, exc)) { /* told where it would have been shown */
+        Value text = ou_str_format(vm, "TypeError: print_exception(): Exception expected for value, %T found\n", exc);
+        if (text == V_NULL)
+            return V_NULL;
+        ou_stderr_write(vm, as_str(text)->data, as_str(text)->size);
+        release(vm, text);
+        return V_NONE;
+    }
     if (args[2] != V_NONE && is_exact(args[2], T_TRACEBACK) && as_exc(exc)->traceback == V_NONE)
         set_owned(vm, &as_exc(exc)->traceback, retain(args[2]));
     Value s = ou_exc_format(vm, exc, true);

@@ -47,5 +47,5 @@ bool ou_mod__weakref(VM *vm, Module *m) {
     return ou_module_add(vm, m, functions) && ou_module_builtin_type(vm, m, "ref", T_WEAKREF) &&
            ou_module_builtin_type(vm, m, "ReferenceType", T_WEAKREF) &&
            ou_module_builtin_type(vm, m, "ProxyType", T_WEAKPROXY) &&
-           ou_module_builtin_type(vm, m, "CallableProxyType", T_WEAKPROXY);
+           ou_module_builtin_type(vm, m, "CallableProxyType", T_WEAKCALLABLE);
 }

@@ -285,8 +285,10 @@ static Value shown_entries(TbPrinter *t, Value exc)
     VM *vm = t->vm;
     Value tb = as_exc(exc)->traceback, limit = vm->sysdict ? ou_dict_get_c(vm, vm->sysdict, "tracebacklimit") : V_NULL;
     int64_t most, depth = 0;
-    if (limit == V_NULL || !ou_is_intlike(vm, limit) || !ou_int_fits_i64(vm, limit, &most))
+    if (limit == V_NULL || !ou_is_intlike(vm, limit))
         return tb;
+    if (!ou_int_fits_i64(vm, limit, &most))
+        return ou_int_sign(vm, limit) < 0 ? V_NONE : tb;
     if (most <= 0)
         return V_NONE;
     for (Value v = tb; v != V_NONE; v = ((Traceback *)v_obj(v))->next)

@@ -123,8 +123,10 @@ static bool can_be_referenced(VM *vm, Value o) {
     return false;
 }
 
+static bool is_proxy(Value v) { return is_exact(v, T_WEAKPROXY) || is_exact(v, T_WEAKCALLABLE); }
+
 static bool is_shared(const WeakRef *r) {
-    return r->callback == V_NULL && (is_exact(v_of(r), T_WEAKREF) || is_exact(v_of(r), T_WEAKPROXY));
+    return r->callback == V_NULL && (is_exact(v_of(r), T_WEAKREF) || is_proxy(v_of(r)));
 }
 
 static Value make(VM *vm, Type *cls, Value o, Value callback) {
@@ -144,7 +146,7 @@ static Value make(VM *vm, Type *cls, Value o, Value callback) {
     r->callback = callback == V_NULL ? V_NULL : retain(callback);
     WeakRef *before = NULL; /* the shared reference comes first, then the shared proxy, then the newest of the others */
     if (!(plain && cls->id == T_WEAKREF))
-        for (WeakRef *x = c->first; x && is_shared(x) && !(plain && is_exact(v_of(x), T_WEAKPROXY)); x = x->next)
+        for (WeakRef *x = c->first; x && is_shared(x) && !(plain && is_proxy(v_of(x))); x = x->next)
             before = x;
     r->prev = before;
     r->next = before ? before->next : c->first;
@@ -161,7 +163,7 @@ Value ou_weakref_new(VM *vm, Value o, Value callback) {
     return make(vm, vm->types[T_WEAKREF], o, callback == V_NONE ? V_NULL : callback);
 }
 Value ou_weakref_proxy(VM *vm, Value o, Value callback) {
-    return make(vm, vm->types[T_WEAKPROXY], o, callback == V_NONE ? V_NULL : callback);
+    return make(vm, vm->types[ou_type_of(vm, o)->slots.call ? T_WEAKCALLABLE : T_WEAKPROXY], o, callback == V_NONE ? V_NULL : callback);
 }
 
 Value ou_weakref_get(VM *vm, Value ref) {
@@ -372,7 +374,7 @@ const TypeDef ou_type_weakref = {
 
 /* The target of v if it is a proxy, else v itself; owned. V_NULL: it is gone (raised). */
 static Value target(VM *vm, Value v) {
-    if (!is_exact(v, T_WEAKPROXY)) return retain(v);
+    if (!is_proxy(v)) return retain(v);
     Value o = ou_weakref_get(vm, v);
     return o == V_NONE ? ou_raise(vm, E_REFERENCE, "weakly-referenced object no longer exists") : o;
 }
@@ -533,37 +535,27 @@ static const NativeDef proxy_methods[] = {
     {"__bytes__()", proxy_bytes, NULL, 0}, {"__reversed__()", proxy_reversed, NULL, 0}, {0}};
 #define X(op) [BIN_##op] = proxy_bin_##op,
 #define Y(op) [BIN_##op] = proxy_inplace_##op,
-const TypeDef ou_type_weakproxy = {
-    .name = "weakref.ProxyType",
-    .size = sizeof(WeakRef),
-    .flags = TF_GC,
-    .slots = {.dealloc = ref_dealloc,
-              .traverse = ref_traverse,
-              .clear = ref_clear,
-              .repr = ref_repr,
-              .str = proxy_str,
-              .hash = ou_hash_not_implemented,
-              .compare = proxy_compare,
-              .truth = proxy_truth,
-              .call = proxy_call,
-              .iter = proxy_iter,
-              .next = proxy_next,
-              .getattr = proxy_getattr,
-              .setattr = proxy_setattr,
-              .len = proxy_len,
-              .getitem = proxy_getitem,
-              .setitem = proxy_setitem,
-              .contains = proxy_contains,
-              .binary = {EACH_BINOP(X)},
-              .inplace = {EACH_INPLACE(Y)},
-              .unary = {[UN_NEG] = proxy_un_NEG,
-                        [UN_POS] = proxy_un_POS,
-                        [UN_INVERT] = proxy_un_INVERT,
-                        [UN_ABS] = proxy_un_ABS},
-              .to_int = proxy_int,
-              .to_float = proxy_float,
-              .to_index = proxy_index},
-    .methods = proxy_methods,
-};
+#define PROXY_SLOTS                                                                                    \
+    .dealloc = ref_dealloc, .traverse = ref_traverse, .clear = ref_clear, .repr = ref_repr,            \
+    .str = proxy_str, .hash = ou_hash_not_implemented, .compare = proxy_compare, .truth = proxy_truth, \
+    .iter = proxy_iter, .next = proxy_next, .getattr = proxy_getattr, .setattr = proxy_setattr,        \
+    .len = proxy_len, .getitem = proxy_getitem, .setitem = proxy_setitem, .contains = proxy_contains,  \
+    .binary = {EACH_BINOP(X)}, .inplace = {EACH_INPLACE(Y)},                                           \
+    .unary = {[UN_NEG] = proxy_un_NEG,                                                                 \
+              [UN_POS] = proxy_un_POS,                                                                 \
+              [UN_INVERT] = proxy_un_INVERT,                                                           \
+              [UN_ABS] = proxy_un_ABS},                                                                \
+    .to_int = proxy_int, .to_float = proxy_float, .to_index = proxy_index
+const TypeDef ou_type_weakproxy = {.name = "weakref.ProxyType",
+                                   .size = sizeof(WeakRef),
+                                   .flags = TF_GC,
+                                   .slots = {PROXY_SLOTS},
+                                   .methods = proxy_methods};
+const TypeDef ou_type_weakcallable = {.name = "weakref.CallableProxyType",
+                                      .size = sizeof(WeakRef),
+                                      .flags = TF_GC,
+                                      .slots = {PROXY_SLOTS, .call = proxy_call},
+                                      .methods = proxy_methods};
+#undef PROXY_SLOTS
 #undef X
 #undef Y
