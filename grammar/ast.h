@@ -225,7 +225,7 @@ typedef struct AstMod {
 
 /* No path from the root to a leaf is longer than this, so that walking the tree recursively is safe:
  * expressions nest at most this deep, and so do statements and patterns (counted apart). */
-enum { AST_MAX_DEPTH = 2000 };
+enum { AST_MAX_DEPTH = 10000 };
 
 const char *ou_ast_kind_name(AstKind kind); /* "BinOp" */
 size_t ou_ast_kind_size(AstKind kind);      /* bytes that a node of this kind takes */

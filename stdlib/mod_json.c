@@ -1,18 +1,16 @@
 /* `_json`: the usual case of json.loads() and json.dumps(), without options. loads(text) raises a plain ValueError at the
  * first mistake, and the script decoder then finds it again and says where it is; dumps(value) returns None when it meets
- * something that is not a plain str, number, constant, list, tuple or dict, or too deep a nesting (so also for cycles),
- * and the script encoder takes over. No script code runs in here, so borrowed values stay alive. */
+ * something that is not a plain str, number, constant, list, tuple or dict, and the script encoder takes over. No script code runs in here, so borrowed values stay alive. */
 #include "runtime/base/numtext.h"
 #include "stdlib/stdlib.h"
 
-enum { MAX_DEPTH = 200, MEMO = 64, MEMO_KEY = 24 };
+enum { MEMO = 64, MEMO_KEY = 24 };
 
 /* ---- reading --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct Reader {
     VM *vm;
     const char *p, *end;
-    int depth;
     Value memo[MEMO]; /* short keys seen, by a hash of their bytes: objects of one kind repeat theirs. Owned. */
 } Reader;
 
@@ -261,7 +259,7 @@ static Value read_object(Reader *r)
 
 static Value read_value(Reader *r)
 {
-    if (r->p == r->end || r->depth == MAX_DEPTH)
+    if (r->p == r->end)
         return bad(r);
     Value v;
     switch (*r->p) {
@@ -270,9 +268,12 @@ static Value read_value(Reader *r)
         return read_string(r, false);
     case '[':
     case '{':
-        r->depth++;
+        if (ou_c_deep(r->vm))
+            return ou_raise_recursion(r->vm, *r->p == '[' ? " while decoding a JSON array from a unicode string"
+                                                          : " while decoding a JSON object from a unicode string");
+        r->vm->c_depth += 2;
         v = *r->p++ == '[' ? read_array(r) : read_object(r);
-        r->depth--;
+        r->vm->c_depth -= 2;
         return v;
     case 'n':
         return word(r, "null") ? V_NONE : bad(r);
@@ -319,7 +320,8 @@ typedef struct Writer {
     VM *vm;
     char *data;
     size_t n, cap;
-    int depth;
+    uint32_t depth, marked_depth;
+    Value marked; /* the container at that depth of those being written: one that meets it again is in a cycle (Brent's method) */
 } Writer;
 
 typedef enum Outcome { FAILED = -1, NOT_PLAIN = 0, DONE = 1 } Outcome;
@@ -478,6 +480,32 @@ static Outcome put_dict(Writer *w, const Dict *d)
     return o == DONE ? put(w, "}", 1) : o;
 }
 
+static Outcome put_container(Writer *w, Value v)
+{
+    if (v == w->marked && w->depth > w->marked_depth) {
+        ou_raise(w->vm, E_VALUE, "Circular reference detected");
+        return FAILED;
+    }
+    if (ou_c_deep(w->vm)) {
+        ou_raise_recursion(w->vm, " while encoding a JSON object");
+        return FAILED;
+    }
+    if ((w->depth & (w->depth - 1)) == 0) {
+        w->marked = v;
+        w->marked_depth = w->depth;
+    }
+    w->depth++;
+    w->vm->c_depth += 2;
+    Outcome o = is_exact(v, T_LIST)    ? put_items(w, as_list(v)->items, as_list(v)->n)
+                : is_exact(v, T_TUPLE) ? put_items(w, as_tuple(v)->items, as_tuple(v)->n)
+                                       : put_dict(w, as_dict(v));
+    w->vm->c_depth -= 2;
+    w->depth--;
+    if (w->marked_depth >= w->depth) /* it is no ancestor of what comes next */
+        w->marked = V_NULL;
+    return o;
+}
+
 static Outcome put_value(Writer *w, Value v)
 {
     if (is_str(v))
@@ -485,17 +513,9 @@ static Outcome put_value(Writer *w, Value v)
     Outcome o = put_atom(w, v);
     if (o != NOT_PLAIN)
         return o;
-    if (w->depth == MAX_DEPTH)
+    if (!is_exact(v, T_LIST) && !is_exact(v, T_TUPLE) && !is_exact(v, T_DICT))
         return NOT_PLAIN;
-    w->depth++;
-    if (is_exact(v, T_LIST))
-        o = put_items(w, as_list(v)->items, as_list(v)->n);
-    else if (is_exact(v, T_TUPLE))
-        o = put_items(w, as_tuple(v)->items, as_tuple(v)->n);
-    else if (is_exact(v, T_DICT))
-        o = put_dict(w, as_dict(v));
-    w->depth--;
-    return o;
+    return put_container(w, v);
 }
 
 static Value json_dumps(VM *vm, const Value *args, int n)

@@ -5,20 +5,10 @@
 
 enum { STACK_WORDS = 2 * 1024 * 1024, AWAIT_LIMIT = 1000000 };
 
-/* Nesting of C activations. A dunder that runs another is two or three of them, of half a kilobyte each as a rule (3 KiB through
- * a sort): most recursions reach the default recursion limit first. Instrumented frames are several times as large. */
-#if defined(__SANITIZE_ADDRESS__)
-#define WIDE_FRAMES 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WIDE_FRAMES 1
-#endif
-#endif
-#if defined(WIDE_FRAMES) || !defined(__OPTIMIZE__)
-enum { C_DEPTH_MAX = 900 };
-#else
-enum { C_DEPTH_MAX = 2400 };
-#endif
+/* Nesting of C activations: as deep as CPython's containers, which take two activations a level here. What bounds it before that,
+ * where frames are large or the thread's stack is small, is the end of the stack (cstack.h); where the system does not tell
+ * it, a number that half a megabyte for frames of half a kilobyte each suffices for. */
+enum { C_DEPTH_MAX = 20000, C_DEPTH_BLIND = 900 };
 
 /* The stack never moves (registers are addressed by pointers); pages that are never reached cost nothing, so it is made
  * large at once, straight from the host's allocator, and is not counted as script memory. */
@@ -62,7 +52,6 @@ void ou_thread_stack_free(VM *vm, ThreadState *t)
 bool ou_eval_boot(VM *vm)
 {
     vm->recursion_limit = 1000;
-    vm->c_depth_max = C_DEPTH_MAX;
     vm->await_limit = AWAIT_LIMIT;
     vm->ret = V_NONE;
     vm->handled = V_NONE;
@@ -72,6 +61,7 @@ bool ou_eval_boot(VM *vm)
     if (!ou_thread_stack_make(vm, &vm->main_thread))
         return false;
     vm->main_thread.c_floor = ou_cstack_floor();
+    vm->c_depth_max = vm->main_thread.c_floor ? C_DEPTH_MAX : C_DEPTH_BLIND;
     ou_thread_load(vm, &vm->main_thread);
     return true;
 }

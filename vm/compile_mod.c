@@ -6,7 +6,7 @@
 #include "vm/call.h"
 #include "vm/compile.h"
 
-enum { DEPTH_MAX = 6000 };
+enum { DEPTH_MAX = 30000, DEPTH_BLIND = 1000 };
 
 
 /* ---- memory ---------------------------------------------------------------------------------------------------------- */
@@ -39,7 +39,7 @@ void *ou_c_grow(Compiler *c, void *p, uint32_t *cap, size_t item)
 
 bool ou_c_enter(Compiler *c)
 {
-    if (++c->depth <= DEPTH_MAX && !ou_cstack_below(c->vm->c_floor))
+    if (++c->depth <= (c->vm->c_floor ? DEPTH_MAX : DEPTH_BLIND) && !ou_cstack_below(c->vm->c_floor))
         return true;
     c->depth--;
     if (!c->failed)

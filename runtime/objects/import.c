@@ -199,6 +199,9 @@ static Value ask_finders(VM *vm, Str *name, Value path)
 
 /* ---- by absolute name ----------------------------------------------------------------------------------------------------------------- */
 
+/* What a dot counts for: a thousand end the recursion, before the names of all parents, one in each activation, fill the memory. */
+enum { DOT_DEPTH = 20 };
+
 /* The parent package (owned, in *parent) and its __path__ (owned). */
 static bool import_parent(VM *vm, Str *name, size_t parent_len, Value *parent, Value *path)
 {
@@ -210,9 +213,9 @@ static bool import_parent(VM *vm, Str *name, size_t parent_len, Value *parent, V
     if (there != V_NONE && ou_c_deep(vm)) {
         *parent = ou_raise_recursion(vm, NULL);
     } else if (there != V_NONE) {
-        vm->c_depth++;
+        vm->c_depth += DOT_DEPTH;
         *parent = ou_import_absolute(vm, as_str(pname));
-        vm->c_depth--;
+        vm->c_depth -= DOT_DEPTH;
     }
     if (*parent == V_NULL) {
         release(vm, pname);
