@@ -6,8 +6,8 @@
 #include "runtime/objects/numbers_impl.h"
 #include "runtime/objects/str.h"
 
-enum { CHUNK = 18, LEVELS = 48, BASE_LEVEL = 4 /* below 10^(18 * 2^5) the plain loops win */ };
-static const uint64_t TEN18 = UINT64_C(1000000000000000000);
+enum { CHUNK = 18, LEVELS = 48, BASE_LEVEL = 4 /* below 10^(18 * 2^5) the plain loops win */, PACKED = 40 };
+#define TEN18 UINT64_C(1000000000000000000)
 
 typedef struct Powers { /* p[j] = 10^(18 * 2^j) */
     mp_int p[LEVELS];
@@ -39,7 +39,35 @@ static void powers_drop(Powers *w)
 
 static void put18(char *out, uint64_t u)
 {
-    for (int i = CHUNK; i-- > 0; u /= 10) out[i] = (char)('0' + u % 10);
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051"
+                                "52535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697989"
+                                "9";
+    uint32_t halves[2] = {(uint32_t)(u / 1000000000), (uint32_t)(u % 1000000000)};
+    for (int h = 0; h < 2; h++, out += 9) {
+        uint32_t v = halves[h];
+        for (int i = 7; i > 0; i -= 2, v /= 100) memcpy(out + i, pairs + 2 * (v % 100), 2);
+        out[0] = (char)('0' + v);
+    }
+}
+
+/* (*rem * 2^60 + digit) / 10^18, by the reciprocal (Moeller and Granlund 2011); *rem becomes what is left. */
+static uint64_t divide18(uint64_t *rem, uint64_t digit)
+{
+    enum { SHIFT = 4 };
+    const uint64_t d = TEN18 << SHIFT, inverse = (uint64_t)(~(unsigned __int128)0 / d);
+    unsigned __int128 u = ((unsigned __int128)*rem << MP_DIGIT_BIT | digit) << SHIFT;
+    unsigned __int128 q = (unsigned __int128)inverse * (uint64_t)(u >> 64) + u;
+    uint64_t top = (uint64_t)(q >> 64) + 1, r = (uint64_t)u - top * d;
+    if (r > (uint64_t)q) {
+        top--;
+        r += d;
+    }
+    if (r >= d) {
+        top++;
+        r -= d;
+    }
+    *rem = r >> SHIFT;
+    return top;
 }
 
 /* m < 10^width as exactly width digits; destroys m. */
@@ -49,9 +77,7 @@ static void print_plain(mp_int *m, char *out, size_t width)
     while (w > 0) {
         uint64_t rem = 0;
         for (int i = m->used; i-- > 0;) {
-            unsigned __int128 v = (unsigned __int128)rem << MP_DIGIT_BIT | m->dp[i];
-            m->dp[i] = (mp_digit)(v / TEN18);
-            rem = (uint64_t)(v % TEN18);
+            m->dp[i] = (mp_digit)divide18(&rem, m->dp[i]);
         }
         mp_clamp(m);
         w -= CHUNK;
@@ -134,15 +160,6 @@ static Value big_decimal(VM *vm, const mp_int *m)
     return s;
 }
 
-static unsigned digit_at(const mp_int *m, int64_t bit, int width)
-{
-    int64_t d = bit / MP_DIGIT_BIT;
-    int off = (int)(bit % MP_DIGIT_BIT);
-    uint64_t v = m->dp[d] >> off;
-    if (off + width > MP_DIGIT_BIT && d + 1 < m->used) v |= m->dp[d + 1] << (MP_DIGIT_BIT - off);
-    return (unsigned)(v & ((1u << width) - 1));
-}
-
 Value ou_int_text(VM *vm, Value v, int base, bool prefix)
 {
     int64_t i;
@@ -160,6 +177,7 @@ Value ou_int_text(VM *vm, Value v, int base, bool prefix)
     const mp_int *m = ou_int_view(&view, v);
     int width = base == 2 ? 1 : base == 8 ? 3 : 4;
     int64_t bits = mp_count_bits(m), n = bits ? (bits + width - 1) / width : 1;
+    uint64_t mask = (1u << width) - 1;
     bool neg = mp_isneg(m);
     char *p;
     Value s = ou_str_ascii(vm, (size_t)(n + neg + (prefix ? 2 : 0)), &p);
@@ -170,18 +188,87 @@ Value ou_int_text(VM *vm, Value v, int base, bool prefix)
         *p++ = base == 2 ? 'b' : base == 8 ? 'o' : 'x';
     }
     if (!bits) *p = '0';
-    for (int64_t k = 0; bits && k < n; k++) p[n - 1 - k] = "0123456789abcdef"[digit_at(m, k * width, width)];
+    for (int64_t k = 0, d = 0; bits && k < n; d++) {
+        uint64_t digit = m->dp[d];
+        for (int j = 0; j < MP_DIGIT_BIT && k < n; j += width, digit >>= width) p[n - 1 - k++] = "0123456789abcdef"[digit & mask];
+    }
     return s;
 }
 
 /* ---- parsing ------------------------------------------------------------------------------------------------------------ */
 
+/* Values of digits, 1 more: 0 is none. */
+static const uint8_t digit_values[256] = {
+    ['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['A'] = 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+    33, 34, 35, 36, ['a'] = 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36,
+};
 static int digit_value(char c)
 {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'Z') return c - 'A' + 10;
-    return 99;
+    int v = digit_values[(uint8_t)c];
+    return v ? v - 1 : 99;
+}
+
+/* Eight decimal digits at once: neighbours are put together three times. */
+static uint64_t eight_digits(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, 8);
+    w = (w & UINT64_C(0x0F0F0F0F0F0F0F0F)) * 2561 >> 8;
+    w = (w & UINT64_C(0x00FF00FF00FF00FF)) * 6553601 >> 16;
+    return (w & UINT64_C(0x0000FFFF0000FFFF)) * UINT64_C(42949672960001) >> 32;
+}
+static bool are_eight_digits(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, 8);
+    return ((w & UINT64_C(0xF0F0F0F0F0F0F0F0)) | ((w + UINT64_C(0x0606060606060606)) & UINT64_C(0xF0F0F0F0F0F0F0F0)) >> 4) ==
+           UINT64_C(0x3333333333333333);
+}
+
+/* Numbers of some hundred digits are put together on the stack. Both give the count of digits of libtommath. */
+static int pack_decimal(mp_digit *d, const char *s, size_t n)
+{
+    int used = 0;
+    for (size_t i = 0; i < n;) {
+        size_t stop = i ? i + CHUNK : n % CHUNK ? n % CHUNK : CHUNK;
+        uint64_t carry = 0;
+        for (; i + 8 <= stop; i += 8) carry = carry * 100000000 + eight_digits(s + i);
+        for (; i < stop; i++) carry = carry * 10 + (uint64_t)(s[i] - '0');
+        for (int k = 0; k < used; k++) {
+            unsigned __int128 v = (unsigned __int128)d[k] * TEN18 + carry;
+            d[k] = (mp_digit)v & MP_MASK;
+            carry = (uint64_t)(v >> MP_DIGIT_BIT);
+        }
+        if (carry) d[used++] = carry;
+    }
+    return used;
+}
+static int pack_bits(mp_digit *d, const char *s, size_t n, int width)
+{
+    const size_t each = (size_t)(MP_DIGIT_BIT / width);
+    int used = 0;
+    while (n) {
+        size_t k = n < each ? n : each;
+        mp_digit v = 0;
+        for (size_t i = n - k; i < n; i++) v = v << width | (mp_digit)digit_value(s[i]);
+        d[used++] = v;
+        n -= k;
+    }
+    while (used && !d[used - 1]) used--;
+    return used;
+}
+_Static_assert(MP_DIGIT_BIT % 60 == 0, "digits of 1 to 5 bits fill one of libtommath");
+
+static Value packed(VM *vm, const mp_digit *d, int used, bool neg)
+{
+    if (used <= 1) return ou_int(vm, used ? neg ? -(int64_t)d[0] : (int64_t)d[0] : 0);
+    if (used == 2 && d[1] < 16) { /* 64 bits */
+        uint64_t u = (uint64_t)d[1] << MP_DIGIT_BIT | d[0];
+        if (u <= (uint64_t)INT64_MAX + neg) return ou_int(vm, neg ? (int64_t)-u : (int64_t)u);
+    }
+    Int *o = ou_int_inline_new(vm, used, neg);
+    if (o) memcpy(o->u.big.dp, d, (size_t)used * sizeof *d);
+    return v_of(o);
 }
 
 static mp_err parse_plain(mp_int *m, const char *s, size_t n, int base)
@@ -222,14 +309,7 @@ static mp_err parse_bits(mp_int *m, const char *s, size_t n, int width)
     mp_err e = mp_grow(m, (int)(n * (size_t)width / MP_DIGIT_BIT + 1));
     if (e != MP_OKAY) return e;
     mp_zero(m);
-    for (size_t k = 0; k < n; k++) {
-        size_t bit = k * (size_t)width, d = bit / MP_DIGIT_BIT, off = bit % MP_DIGIT_BIT;
-        uint64_t v = (uint64_t)digit_value(s[n - 1 - k]);
-        m->dp[d] |= v << off & MP_MASK;
-        if (off + (size_t)width > MP_DIGIT_BIT && v >> (MP_DIGIT_BIT - off)) m->dp[d + 1] |= v >> (MP_DIGIT_BIT - off);
-    }
-    m->used = (int)((n * (size_t)width + MP_DIGIT_BIT - 1) / MP_DIGIT_BIT);
-    mp_clamp(m);
+    m->used = pack_bits(m->dp, s, n, width);
     return MP_OKAY;
 }
 
@@ -242,10 +322,13 @@ static Value parse(VM *vm, const char *s, size_t n, int base, bool neg)
         return ou_int(vm, neg ? -v : v);
     }
     if (!ou_int_room(vm, (uint64_t)n * 6) || ((base & (base - 1)) && !ou_int_charge(vm, n / CHUNK, n / CHUNK))) return V_NULL;
+    int width = base == 2 ? 1 : base == 4 ? 2 : base == 8 ? 3 : base == 16 ? 4 : base == 32 ? 5 : 0;
+    mp_digit few[PACKED];
+    if (base == 10 && n <= (size_t)CHUNK * PACKED) return packed(vm, few, pack_decimal(few, s, n), neg);
+    if (width && n <= MP_DIGIT_BIT / (size_t)width * PACKED) return packed(vm, few, pack_bits(few, s, n, width), neg);
     mp_int m;
     mp_err e = mp_init(&m);
     if (e != MP_OKAY) return ou_raise_memory(vm);
-    int width = base == 2 ? 1 : base == 4 ? 2 : base == 8 ? 3 : base == 16 ? 4 : base == 32 ? 5 : 0;
     if (width) {
         e = parse_bits(&m, s, n, width);
     } else if (base == 10) {
@@ -283,9 +366,10 @@ static int decimal_value(utf8proc_int32_t cp)
     return (cp - first) % 10;
 }
 
+static bool is_blank(char c) { return c == ' ' || (c >= 9 && c <= 13); }
 static bool is_space(utf8proc_int32_t cp)
 {
-    if (cp < 128) return cp == ' ' || (cp >= 9 && cp <= 13) || (cp >= 28 && cp <= 31);
+    if (cp < 128) return is_blank((char)cp); /* the separators 28 to 31 are none here */
     return cp == 0x85 || cp == 0xA0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200A) || cp == 0x2028 || cp == 0x2029 ||
            cp == 0x202F || cp == 0x205F || cp == 0x3000;
 }
@@ -299,9 +383,10 @@ size_t ou_number_text(const char *s, size_t n, char *out)
         unsigned char c = (unsigned char)s[i];
         if (c < 128) {
             i++;
-            if (leading && is_space(c)) continue;
-            out[w++] = is_space(c) ? ' ' : (char)c;
-            if (!is_space(c)) keep = w;
+            bool blank = is_blank((char)c);
+            if (leading && blank) continue;
+            out[w++] = blank ? ' ' : (char)c;
+            if (!blank) keep = w;
         } else {
             utf8proc_int32_t cp;
             utf8proc_ssize_t k = utf8proc_iterate((const utf8proc_uint8_t *)s + i, (utf8proc_ssize_t)(n - i), &cp);
@@ -355,12 +440,30 @@ static Value literal(VM *vm, const char *s, size_t n, int base, char *scratch)
     return parse(vm, scratch, w, base, neg);
 }
 
+/* The usual: a sign, digits, blanks of ASCII around. V_NOTIMPL: anything else. */
+static Value plain(VM *vm, const char *s, size_t n, int base)
+{
+    while (n && is_blank(s[n - 1])) n--;
+    while (n && is_blank(*s)) s++, n--;
+    bool neg = n && *s == '-';
+    if (n && (*s == '-' || *s == '+')) s++, n--;
+    if (!n || base == 0) return V_NOTIMPL;
+    size_t i = 0;
+    if (base == 10)
+        while (n - i >= 8 && are_eight_digits(s + i)) i += 8;
+    for (; i < n; i++)
+        if (digit_value(s[i]) >= base) return V_NOTIMPL;
+    return too_many_digits(vm, n, base) ? V_NULL : parse(vm, s, n, base, neg);
+}
+
 Value ou_int_from_text(VM *vm, const char *s, size_t n, int base, Value shown)
 {
+    Value v = plain(vm, s, n, base);
+    if (v != V_NOTIMPL) return v;
     char fixed[256], *t = fixed;
     if (n > sizeof fixed / 2 && !(t = ou_alloc(&vm->heap, 2 * n))) return ou_raise_memory(vm);
     size_t len = ou_number_text(s, n, t);
-    Value v = literal(vm, t, len, base, t + (n > sizeof fixed / 2 ? n : sizeof fixed / 2));
+    v = literal(vm, t, len, base, t + (n > sizeof fixed / 2 ? n : sizeof fixed / 2));
     if (t != fixed) ou_free(&vm->heap, t, 2 * n);
     if (v == V_NOTIMPL) return ou_raise(vm, E_VALUE, "invalid literal for int() with base %d: %R", base, shown);
     return v;
