@@ -1,6 +1,7 @@
 /* The general form of the hot instructions: what runs when no specialised form's guard holds. Each consumes temporaries, stores
  * the result, and rewrites the instruction for the types that it saw (quickening).
  * Entries: ou_slow_*, one per group of instructions; misc.c has the rarer ones. */
+#include "runtime/objects/dunder.h"
 #include "vm/eval.h"
 
 #define A INS_A(i)
@@ -437,9 +438,10 @@ typedef struct PolySite {
     const Ins *pc;
     uint32_t shape;
     uint32_t slot;
-    uint64_t word; /* a slot's tail; for a method the function */
+    uint64_t word; /* a slot's tail; for a method the function; a descriptor */
 } PolySite;
 enum { POLY_SITES = 256 };
+static const uint32_t POLY_DESCR = UINT32_MAX; /* slot: a native data descriptor of the class answers */
 
 static PolySite *poly_entry(VM *vm, const Ins *pc, uint32_t shape)
 {
@@ -471,15 +473,50 @@ void ou_poly_fini(VM *vm)
 
 static bool is_own_slot(uint8_t op) { return op == OP_GETATTR_S || op == OP_GETATTR_S_T; }
 
+/* Native data descriptors (o.__class__, cls.__name__, the fields of named tuples) come before everything else: the site remembers
+ * them for the shape. */
+static void remember_descriptor(VM *vm, const Ins *pc, Type *t, Obj *o, Str *name)
+{
+    if ((t->slots.getattr != ou_generic_getattr && t->slots.getattr != vm->types[T_TYPE]->slots.getattr) || (t->flags & TF_GETATTR_HOOK) ||
+        vm->shapes[o->shape]->dict_mode)
+        return;
+    Value d = ou_type_lookup(vm, t, name);
+    if (d == V_NULL || !is_obj(d) || is_exact(d, T_PROPERTY) || is_exact(d, T_MEMBER))
+        return;
+    const Type *dt = ou_type_of(vm, d);
+    if ((dt->flags & TF_HEAP) || !dt->slots.descr_set || !dt->slots.descr_get)
+        return;
+    name->flags |= STR_CACHED_NAME;
+    poly_add(vm, pc, o->shape, POLY_DESCR, d);
+}
+static Value ask_descriptor(VM *vm, const PolySite *e, Value o)
+{
+    Value d = retain((Value)e->word);
+    Value v = ou_type_of(vm, d)->slots.descr_get(vm, d, o, v_of(ou_type_of(vm, o)));
+    release(vm, d);
+    return v;
+}
+
 int ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
 {
     Ins i = pc[-1];
     Value o = R[B];
-    if (is_own_slot(INS_OP(i)) && is_obj(o)) {
+    if ((INS_OP(i) == OP_GETATTR || is_own_slot(INS_OP(i))) && is_obj(o)) {
         const PolySite *e = poly_find(vm, pc, o);
-        Value v = e ? ((Tail *)((char *)v_obj(o) + e->word))->slots[e->slot] : V_UNBOUND;
+        Value v = V_UNBOUND;
+        if (e && e->slot == POLY_DESCR) {
+            v = ask_descriptor(vm, e, o);
+            if (v == V_NULL) {
+                ou_note_attribute(vm, o, ou_site_name(R, pc));
+                consume(vm, R, B);
+                return SLOW_RAISED;
+            }
+        } else if (e) {
+            v = ((Tail *)((char *)v_obj(o) + e->word))->slots[e->slot];
+            if (v != V_UNBOUND)
+                retain(v);
+        }
         if (v != V_UNBOUND) {
-            retain(v);
             consume(vm, R, B);
             put(vm, R, A, v);
             return SLOW_TRUE;
@@ -498,6 +535,8 @@ int ou_slow_getattr(VM *vm, Value *R, const Ins *pc)
         int at = plain_slot(vm, t, v_obj(o), name, false);
         if (at < 0) {
             cache_class_value(vm, pc, t, v_obj(o), name);
+            if (INS_OP(pc[-1]) == OP_GETATTR || is_own_slot(INS_OP(pc[-1])))
+                remember_descriptor(vm, pc, t, v_obj(o), name);
         } else {
             name->flags |= STR_CACHED_NAME;
             bool temp = A >= frame_code(R)->nlocals && A != B;
