@@ -131,7 +131,7 @@ static int keyword_names(Compiler *c, const KeywordSeq *kws)
         return 0;
     }
     for (uint32_t i = 0; i < kws->n; i++) {
-        Str *s = cname(c, kws->items[i]->arg);
+        Str *s = ou_c_name(c, kws->items[i]->arg); /* not mangled, though parameters are */
         if (s)
             as_tuple(names)->items[i] = retain(v_of(s));
     }
@@ -187,7 +187,7 @@ static void star_keywords(Compiler *c, int fn, const KeywordSeq *kws)
         uint32_t n = 0;
         for (; i < kws->n && kws->items[i]->arg && n < most; i++, n++) {
             c->loc = loc;
-            ou_load_const(c, retain(v_of(cname(c, kws->items[i]->arg))), NONE);
+            ou_load_const(c, retain(v_of(ou_c_name(c, kws->items[i]->arg))), NONE);
             ou_temp(c, kws->items[i]->value);
         }
         c->loc = loc;
