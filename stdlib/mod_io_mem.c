@@ -13,6 +13,8 @@ typedef struct MemFile { /* both types */
     size_t n, cap;     /* bytes */
     int64_t pos;       /* BytesIO: bytes; StringIO: characters */
     int64_t chars;     /* StringIO: length in characters */
+    int64_t near_pos;  /* StringIO: a position and the byte where it is, not behind the end: where the last access ended */
+    size_t near_byte;
     uint8_t newline;
     uint8_t seen;      /* StringIO: SEEN_*, for newlines */
     bool closed;
@@ -435,10 +437,20 @@ static int64_t count_chars(const uint8_t *p, size_t n)
     return k;
 }
 
-/* Byte offset of the position; it may lie behind the end, then it is the end. Appending needs no search. */
+/* Byte offset of the position; it may lie behind the end, then it is the end. Appending needs no search, nor does going on where
+ * the last access ended. */
 static size_t byte_pos(const MemFile *f)
 {
-    return f->pos >= f->chars ? f->n : skip_chars(f, 0, f->pos);
+    if (f->pos >= f->chars)
+        return f->n;
+    bool behind = f->pos >= f->near_pos;
+    return skip_chars(f, behind ? f->near_byte : 0, behind ? f->pos - f->near_pos : f->pos);
+}
+
+static void ended_at(MemFile *f, size_t byte)
+{
+    f->near_pos = f->pos;
+    f->near_byte = byte;
 }
 
 static bool string_put(VM *vm, MemFile *f, const char *s, size_t n, int64_t chars)
@@ -460,6 +472,7 @@ static bool string_put(VM *vm, MemFile *f, const char *s, size_t n, int64_t char
     f->n = f->n - (to - from) + n;
     f->chars += chars - replaced;
     f->pos += chars;
+    ended_at(f, from + n);
     return true;
 }
 
@@ -511,8 +524,8 @@ static int stringio_init(VM *vm, Value self, const Value *args, int n, Tuple *kw
     MemFile *f = self_of(self);
     if (!ou_bind(vm, "StringIO(initial_value='', newline='\\n')", args, n, kwnames, a))
         return -1;
-    f->n = 0;
-    f->chars = f->pos = 0;
+    f->n = f->near_byte = 0;
+    f->chars = f->pos = f->near_pos = 0;
     f->closed = false;
     f->newline = NL_LF;
     f->seen = 0;
@@ -532,8 +545,10 @@ static int stringio_init(VM *vm, Value self, const Value *args, int n, Tuple *kw
 static Value string_take(VM *vm, MemFile *f, size_t from, size_t to)
 {
     Value r = ou_str_new(vm, to > from ? (char *)f->p + from : "", to - from);
-    if (r != V_NULL)
+    if (r != V_NULL && to > from) {
         f->pos += as_str(r)->length;
+        ended_at(f, to);
+    }
     return r;
 }
 
@@ -639,6 +654,8 @@ static Value stringio_truncate(VM *vm, const Value *args, int n)
     if (size < f->chars) {
         f->n = skip_chars(f, 0, size);
         f->chars = size;
+        f->near_pos = 0;
+        f->near_byte = 0;
     }
     return ou_int(vm, size);
 }
