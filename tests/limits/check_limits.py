@@ -180,6 +180,12 @@ CASES = {
     "cut after decorator": (b"@d", ("SyntaxError",)),
     "cut in a number": (b"x = 0x", ("SyntaxError",)),
 }
+if not SANITIZED:  # whose frames are too large for it
+    CASES["deep recursion through natives"] = (
+        "import functools, sys\nsys.setrecursionlimit(10**6)\n"
+        "@functools.cache\ndef f(n): return 0 if n == 0 else 1 + f(n - 1)\nprint(f(4000))\n"
+        "class N:\n    def __init__(self, k): self.k = k\n    def __repr__(self): return f'N({self.k!r})'\n    def __hash__(self): return hash(self.k)\n"
+        "x = 1\nfor i in range(3000): x = N(x)\nprint(len(repr(x)), hash(x))", "ok", "4000\n9001 1\n")
 
 
 def limit():
