@@ -19,18 +19,30 @@ size_t ou_utf8_ascii_run(const char *p, size_t n)
     return i;
 }
 
+/* How many of up to 255 * 8 bytes are of the form 10xxxxxx: a counter in each of eight lanes. */
+static size_t count_tails(const char *p, size_t words)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), even = UINT64_C(0x00FF00FF00FF00FF);
+    uint64_t lanes = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t w;
+        memcpy(&w, p + 8 * i, 8);
+        lanes += w >> 7 & ~(w >> 6) & ones;
+    }
+    lanes = (lanes & even) + (lanes >> 8 & even);
+    return (size_t)((lanes * UINT64_C(0x0001000100010001)) >> 48);
+}
+
 size_t ou_utf8_count(const char *p, size_t n)
 {
-    size_t count = 0, i = 0;
-    for (; n - i >= 8; i += 8) { /* eight bytes: all but those of the form 10xxxxxx begin a character */
-        uint64_t w;
-        memcpy(&w, p + i, 8);
-        count += 8;
-        if (w & UINT64_C(0x8080808080808080))
-            count -= (size_t)__builtin_popcountll(w >> 7 & ~(w >> 6) & UINT64_C(0x0101010101010101));
+    size_t count = n, i = 0;
+    while (n - i >= 8) {
+        size_t words = (n - i) / 8 < 255 ? (n - i) / 8 : 255;
+        count -= count_tails(p + i, words);
+        i += 8 * words;
     }
     for (; i < n; i++)
-        count += ((uint8_t)p[i] & 0xC0) != 0x80;
+        count -= ((uint8_t)p[i] & 0xC0) == 0x80;
     return count;
 }
 

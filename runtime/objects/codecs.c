@@ -267,6 +267,16 @@ static bool encode_all(Coding *c)
     return !c->out.failed;
 }
 
+/* Text is UTF-8 already but for surrogates, which stand there as 0xED 0xA0.. to 0xED 0xBF... */
+static bool has_surrogate(const Str *t)
+{
+    const char *end = t->data + t->size;
+    for (const char *p = t->data; (p = memchr(p, 0xED, (size_t)(end - p))) != NULL; p++)
+        if ((uint8_t)p[1] >= 0xA0)
+            return true;
+    return false;
+}
+
 Value ou_str_encode(VM *vm, Value s, const char *encoding, const char *errors)
 {
     Coding c = {.vm = vm, .errors = errors, .text = as_str(s)};
@@ -283,9 +293,10 @@ Value ou_str_encode(VM *vm, Value s, const char *encoding, const char *errors)
         ou_sb_put(&c.out, "\xEF\xBB\xBF", 3);
         __attribute__((fallthrough));
     case UTF8:
-        /* The text is UTF-8 already; only surrogates (0xED 0xA0..) need a closer look. */
-        if (!ou_utf8_check(t->data, t->size, NULL, NULL))
+        if (has_surrogate(t))
             ok = encode_all(&c);
+        else if (k == UTF8)
+            return ou_bytes_new(vm, t->data, t->size);
         else
             ou_sb_put(&c.out, t->data, t->size);
         break;

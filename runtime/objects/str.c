@@ -266,6 +266,25 @@ Value ou_str_sub(VM *vm, Str *s, size_t from, size_t to)
     return ou_str_new(vm, s->data + from, to - from);
 }
 
+/* The characters between two byte offsets, the last first. */
+static Value reversed(VM *vm, Str *s, size_t from, size_t to, int64_t count)
+{
+    Str *r = ou_str_alloc(vm, to - from, (size_t)count);
+    if (!r)
+        return V_NULL;
+    char *d = r->data + (to - from);
+    for (const char *p = s->data + from, *end = s->data + to; p < end;) {
+        int k = 1;
+        while (p + k < end && ((uint8_t)p[k] & 0xC0) == 0x80)
+            k++;
+        d -= k;
+        for (int i = 0; i < k; i++)
+            d[i] = p[i];
+        p += k;
+    }
+    return v_of(r);
+}
+
 Value ou_str_slice(VM *vm, Str *s, int64_t start, int64_t stop, int64_t step, int64_t count)
 {
     (void)stop;
@@ -281,6 +300,8 @@ Value ou_str_slice(VM *vm, Str *s, int64_t start, int64_t stop, int64_t step, in
             r->data[i] = s->data[at];
         return v_of(r);
     }
+    if (step == -1)
+        return reversed(vm, s, ou_str_offset(vm, s, start - count + 1), ou_str_offset(vm, s, start + 1), count);
     StrBuf b;
     ou_sb_init(&b, vm);
     const char *p = s->data + ou_str_offset(vm, s, start);
@@ -394,6 +415,21 @@ Value ou_str_exact(VM *vm, Value v)
     return is_str(v) ? retain(v) : ou_str_counted(vm, as_str(v)->data, as_str(v)->size, as_str(v)->length);
 }
 
+/* \xff, \uffff or \U0010ffff. */
+static void put_escape(StrBuf *b, uint32_t c)
+{
+    static const char digits[] = "0123456789abcdef";
+    int n = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
+    char *d = ou_sb_room(b, 10);
+    if (!d)
+        return;
+    d[0] = '\\';
+    d[1] = n == 2 ? 'x' : n == 4 ? 'u' : 'U';
+    for (int i = 0; i < n; i++)
+        d[2 + i] = digits[c >> 4 * (n - 1 - i) & 15];
+    b->n += (size_t)n + 2;
+}
+
 static void put_repr(StrBuf *b, const Str *s, bool ascii_only)
 {
     bool single = memchr(s->data, '\'', s->size) != NULL, dbl = memchr(s->data, '"', s->size) != NULL;
@@ -418,7 +454,7 @@ static void put_repr(StrBuf *b, const Str *s, bool ascii_only)
         else if (c == '\t')
             ou_sb_puts(b, "\\t");
         else
-            ou_sb_printf(b, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
+            put_escape(b, c);
     }
     ou_sb_put(b, from, (size_t)(end - from));
     ou_sb_putc(b, quote);
@@ -440,11 +476,11 @@ Value ou_str_to_ascii(VM *vm, Value repr)
     StrBuf b;
     ou_sb_init(&b, vm);
     for (const char *p = s->data, *end = p + s->size; p < end;) {
-        uint32_t c = utf8_next(&p);
-        if (c < 0x80)
-            ou_sb_putc(&b, (char)c);
-        else
-            ou_sb_printf(&b, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
+        size_t run = ou_utf8_ascii_run(p, (size_t)(end - p));
+        ou_sb_put(&b, p, run);
+        p += run;
+        if (p < end)
+            put_escape(&b, utf8_next(&p));
     }
     return ou_sb_finish(&b);
 }

@@ -1,8 +1,10 @@
 /* list: a growable array of values. Sorting is in list_sort.c.
  * The one thing to know: releasing an item may run script code that changes the list, so items are taken out of the array
  * (and the array made consistent) before they are released. */
+#include "runtime/base/utf8.h"
 #include "runtime/objects/containers_impl.h"
 #include "runtime/objects/numbers.h"
+#include "runtime/objects/str.h"
 
 /* ---- storage --------------------------------------------------------------------------------------------------------- */
 
@@ -98,18 +100,32 @@ static bool extend_array(VM *vm, List *l, const Value *items, size_t n)
     return true;
 }
 
+/* What a list begins with fits exactly; what comes later finds a reserve. */
+static bool make_room(VM *vm, List *l, size_t need) { return need <= l->cap || (l->n ? grow(vm, l, need) : set_cap(vm, l, need)); }
+
+static bool extend_text(VM *vm, List *l, const Str *s)
+{
+    if (!make_room(vm, l, (size_t)l->n + s->length)) return false;
+    for (const char *p = s->data, *end = p + s->size; p < end;) {
+        Value c = ou_str_char(vm, utf8_next(&p));
+        if (c == V_NULL) return false;
+        l->items[l->n++] = c;
+    }
+    return true;
+}
+
 bool ou_list_extend(VM *vm, List *l, Value iterable)
 {
     if (is_exact(iterable, T_LIST) || iterable == v_of(l)) return extend_array(vm, l, as_list(iterable)->items, as_list(iterable)->n);
     if (is_exact(iterable, T_TUPLE)) return extend_array(vm, l, as_tuple(iterable)->items, as_tuple(iterable)->n);
     if (is_exact(iterable, T_DICT)) {
         Dict *d = as_dict(iterable);
-        size_t need = (size_t)l->n + d->n;
-        if (need > l->cap && !set_cap(vm, l, need)) return false;
+        if (!make_room(vm, l, (size_t)l->n + d->n)) return false;
         for (uint32_t i = 0; i < d->nentries; i++)
             if (d->entries[i].key != V_NULL) l->items[l->n++] = retain(d->entries[i].key);
         return true;
     }
+    if (is_exact(iterable, T_STR)) return extend_text(vm, l, as_str(iterable));
     Value it = ou_iter(vm, iterable);
     if (it == V_NULL) return false;
     int64_t hint = is_exact(iterable, T_GENERATOR) ? 0 : ou_length_hint(vm, iterable, 8);

@@ -112,6 +112,14 @@ static void test_utf8(void)
     size_t count;
     const char *text = "h\xc3\xa9llo w\xc3\xb6rld \xe6\x97\xa5 \xf0\x9f\x98\x80 and a longer ASCII tail of it";
     CHECK(ou_utf8_check(text, strlen(text), &count, NULL) && count == strlen(text) - 7 && ou_utf8_count(text, strlen(text)) == count);
+    static char many[9000]; /* counted in blocks */
+    for (size_t n = 0; n < sizeof many; n++) {
+        many[n] = text[n % strlen(text)];
+        size_t tails = 0;
+        for (size_t i = 0; n % 97 == 0 && i < n; i++)
+            tails += ((unsigned char)many[i] & 0xC0) == 0x80;
+        CHECK(n % 97 || ou_utf8_count(many, n) == n - tails);
+    }
     CHECK(ou_utf8_ascii_run(text, strlen(text)) == 1 && ou_utf8_ascii_run("abc", 3) == 3 && ou_utf8_ascii_run("", 0) == 0);
     char ascii[100];
     memset(ascii, 'a', sizeof ascii);
