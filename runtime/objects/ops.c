@@ -73,20 +73,11 @@ Value ou_str(VM *vm, Value v)
 Value ou_ascii(VM *vm, Value v)
 {
     Value r = ou_repr(vm, v);
-    if (r == V_NULL || str_is_ascii(as_str(r)))
-        return r;
-    StrBuf b;
-    ou_sb_init(&b, vm);
-    Str *s = as_str(r);
-    for (int64_t i = 0; i < (int64_t)s->length; i++) {
-        uint32_t c = ou_str_at(vm, s, i);
-        if (c < 0x80)
-            ou_sb_putc(&b, (char)c);
-        else
-            ou_sb_printf(&b, c <= 0xFF ? "\\x%02x" : c <= 0xFFFF ? "\\u%04x" : "\\U%08x", c);
-    }
+    if (r == V_NULL)
+        return V_NULL;
+    Value text = ou_str_to_ascii(vm, r);
     release(vm, r);
-    return ou_sb_finish(&b);
+    return text;
 }
 
 Value ou_format(VM *vm, Value v, Value spec)
