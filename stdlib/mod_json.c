@@ -1,16 +1,16 @@
-/* `_json`: the usual case of json.loads() and json.dumps(), without options. loads(text) raises a plain ValueError at the
- * first mistake, and the script decoder then finds it again and says where it is; dumps(value) returns None when it meets
- * something that is not a plain str, number, constant, list, tuple or dict, and the script encoder takes over. No script code runs in here, so borrowed values stay alive. */
+/* `_json`: reading JSON. loads(text) raises a plain ValueError at the first mistake, and the script decoder then finds it again and
+ * says where it is. With hooks script code runs in here: only for texts that have been read without them, so that nothing is called
+ * for a text with a mistake. Writing is in mod_json_write.c. */
 #include "runtime/base/numtext.h"
-#include "stdlib/stdlib.h"
+#include "stdlib/json_impl.h"
+#include "vm/call.h"
 
 enum { MEMO = 64, MEMO_KEY = 24 };
-
-/* ---- reading --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct Reader {
     VM *vm;
     const char *p, *end;
+    Value hook, pairs_hook, to_float, to_int, to_constant; /* V_NULL: none */
     Value memo[MEMO]; /* short keys seen, by a hash of their bytes: objects of one kind repeat theirs. Owned. */
 } Reader;
 
@@ -134,6 +134,24 @@ static Value read_string(Reader *r, bool is_key)
     return v;
 }
 
+/* What a hook makes of a piece of the text. */
+static Value converted(Reader *r, Value hook, const char *p, size_t n)
+{
+    Value text = ou_str_new(r->vm, p, n);
+    Value v = text == V_NULL ? V_NULL : ou_call1(r->vm, hook, text);
+    xrelease(r->vm, text);
+    return v;
+}
+/* And of an object, which it takes over. */
+static Value hooked(Reader *r, Value hook, Value object)
+{
+    if (hook == V_NULL)
+        return object;
+    Value v = ou_call1(r->vm, hook, object);
+    release(r->vm, object);
+    return v;
+}
+
 static bool is_digit(const Reader *r) { return r->p < r->end && *r->p >= '0' && *r->p <= '9'; }
 
 static Value read_number(Reader *r)
@@ -167,6 +185,9 @@ static Value read_number(Reader *r)
             r->p++;
         real = true;
     }
+    Value convert = real ? r->to_float : r->to_int;
+    if (convert != V_NULL)
+        return converted(r, convert, start, (size_t)(r->p - start));
     if (real) {
         double d;
         return ou_double_parse(start, (size_t)(r->p - start), &d) ? v_float(d) : bad(r);
@@ -219,14 +240,24 @@ static Value read_array(Reader *r)
     return V_NULL;
 }
 
+/* Adds a member to a dict, or with object_pairs_hook to a list of pairs. */
+static bool add_member(Reader *r, Value object, Value key, Value v)
+{
+    if (r->pairs_hook == V_NULL)
+        return ou_dict_set(r->vm, as_dict(object), key, v);
+    Value two[2] = {key, v}, pair = ou_tuple_of(r->vm, two, 2);
+    return pair != V_NULL && ou_list_append_take(r->vm, as_list(object), pair);
+}
+
 static Value read_object(Reader *r)
 {
-    Value dict = ou_dict_new(r->vm);
-    if (dict == V_NULL)
+    Value object = r->pairs_hook != V_NULL ? ou_list_new(r->vm, 0) : ou_dict_new(r->vm);
+    Value hook = r->pairs_hook != V_NULL ? r->pairs_hook : r->hook;
+    if (object == V_NULL)
         return V_NULL;
     skip(r);
     if (word(r, "}"))
-        return dict;
+        return hooked(r, hook, object);
     for (;;) {
         skip(r);
         if (!word(r, "\"")) {
@@ -240,21 +271,28 @@ static Value read_object(Reader *r)
         bool colon = word(r, ":");
         skip(r);
         Value v = colon ? read_value(r) : bad(r);
-        bool ok = v != V_NULL && ou_dict_set(r->vm, as_dict(dict), key, v);
+        bool ok = v != V_NULL && add_member(r, object, key, v);
         release(r->vm, key);
         xrelease(r->vm, v);
         if (!ok)
             break;
         skip(r);
         if (word(r, "}"))
-            return dict;
+            return hooked(r, hook, object);
         if (!word(r, ",")) {
             bad(r);
             break;
         }
     }
-    release(r->vm, dict);
+    release(r->vm, object);
     return V_NULL;
+}
+
+static Value read_constant(Reader *r, const char *name, double d)
+{
+    if (!word(r, name))
+        return bad(r);
+    return r->to_constant == V_NULL ? v_float(d) : converted(r, r->to_constant, name, strlen(name));
 }
 
 static Value read_value(Reader *r)
@@ -282,26 +320,30 @@ static Value read_value(Reader *r)
     case 'f':
         return word(r, "false") ? V_FALSE : bad(r);
     case 'N':
-        return word(r, "NaN") ? v_float(__builtin_nan("")) : bad(r);
+        return read_constant(r, "NaN", __builtin_nan(""));
     case 'I':
-        return word(r, "Infinity") ? v_float(__builtin_inf()) : bad(r);
+        return read_constant(r, "Infinity", __builtin_inf());
     default:
         if (*r->p != '-' && !is_digit(r))
             return bad(r);
         v = read_number(r);
         if (v != V_NULL || r->vm->exc != V_NULL)
             return v;
-        return word(r, "Infinity") ? v_float(-__builtin_inf()) : bad(r);
+        r->p--; /* the sign */
+        return read_constant(r, "-Infinity", -__builtin_inf());
     }
 }
 
+/* args: the text, then perhaps object_hook, object_pairs_hook, parse_float, parse_int, parse_constant (None: none) */
 static Value json_loads(VM *vm, const Value *args, int n)
 {
-    (void)n;
     if (!is_str(args[0]))
         return ou_raise(vm, E_VALUE, "not a plain str");
     Str *s = as_str(args[0]);
     Reader r = {.vm = vm, .p = s->data, .end = s->data + s->size};
+    Value *hooks[] = {&r.hook, &r.pairs_hook, &r.to_float, &r.to_int, &r.to_constant};
+    for (int i = 0; i < 5; i++)
+        *hooks[i] = n > i + 1 && args[i + 1] != V_NONE ? args[i + 1] : V_NULL;
     skip(&r);
     Value v = read_value(&r);
     skip(&r);
@@ -314,223 +356,11 @@ static Value json_loads(VM *vm, const Value *args, int n)
     return v;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------------- */
-
-typedef struct Writer {
-    VM *vm;
-    char *data;
-    size_t n, cap;
-    uint32_t depth, marked_depth;
-    Value marked; /* the container at that depth of those being written: one that meets it again is in a cycle (Brent's method) */
-} Writer;
-
-typedef enum Outcome { FAILED = -1, NOT_PLAIN = 0, DONE = 1 } Outcome;
-
-static bool room(Writer *w, size_t more)
-{
-    if (w->cap - w->n >= more)
-        return true;
-    size_t cap = w->cap ? w->cap * 2 : 256;
-    while (cap - w->n < more)
-        cap *= 2;
-    char *data = ou_realloc(&w->vm->heap, w->data, w->cap, cap);
-    if (!data)
-        return ou_raise_memory(w->vm), false;
-    w->data = data;
-    w->cap = cap;
-    return true;
-}
-
-static Outcome put(Writer *w, const char *p, size_t n)
-{
-    if (!room(w, n))
-        return FAILED;
-    memcpy(w->data + w->n, p, n);
-    w->n += n;
-    return DONE;
-}
-
-static void put_u(Writer *w, uint32_t c) /* there is room */
-{
-    static const char hex[] = "0123456789abcdef";
-    char *out = w->data + w->n;
-    out[0] = '\\';
-    out[1] = 'u';
-    for (int i = 0; i < 4; i++)
-        out[2 + i] = hex[c >> (12 - 4 * i) & 15];
-    w->n += 6;
-}
-
-static Outcome put_string(Writer *w, const Str *s)
-{
-    if (!room(w, (size_t)s->size * 6 + 2)) /* six bytes for each at most: a UTF-8 byte pair becomes one \uXXXX */
-        return FAILED;
-    w->data[w->n++] = '"';
-    const unsigned char *p = (const unsigned char *)s->data, *end = p + s->size;
-    while (p < end) {
-        unsigned char c = *p++;
-        if (c >= ' ' && c < 0x7F && c != '"' && c != '\\') {
-            w->data[w->n++] = (char)c;
-            continue;
-        }
-        static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-        const char *known = c && c < 0x7F ? strchr(from, c) : NULL;
-        if (known) {
-            w->data[w->n++] = '\\';
-            w->data[w->n++] = to[known - from];
-        } else if (c < 0x80) {
-            put_u(w, c);
-        } else if (c < 0xE0) {
-            put_u(w, (uint32_t)(c & 0x1F) << 6 | (p[0] & 0x3F));
-            p++;
-        } else if (c < 0xF0) {
-            put_u(w, (uint32_t)(c & 0x0F) << 12 | (uint32_t)(p[0] & 0x3F) << 6 | (p[1] & 0x3F));
-            p += 2;
-        } else {
-            uint32_t cp = (uint32_t)(c & 0x07) << 18 | (uint32_t)(p[0] & 0x3F) << 12 | (uint32_t)(p[1] & 0x3F) << 6 | (p[2] & 0x3F);
-            put_u(w, 0xD800 | (cp - 0x10000) >> 10);
-            put_u(w, 0xDC00 | (cp & 0x3FF));
-            p += 3;
-        }
-    }
-    w->data[w->n++] = '"';
-    return DONE;
-}
-
-static Outcome put_double(Writer *w, double d)
-{
-    char text[DOUBLE_REPR_MAX];
-    if (d != d)
-        return put(w, "NaN", 3);
-    if (d - d != 0)
-        return d > 0 ? put(w, "Infinity", 8) : put(w, "-Infinity", 9);
-    size_t n = ou_double_repr(d, text);
-    return put(w, text, n);
-}
-
-static Outcome put_int(Writer *w, Value v)
-{
-    if (is_small(v)) {
-        char text[24];
-        int n = snprintf(text, sizeof text, "%lld", (long long)v_small(v));
-        return put(w, text, (size_t)n);
-    }
-    Value text = ou_repr(w->vm, v);
-    if (text == V_NULL)
-        return FAILED;
-    Outcome o = put(w, as_str(text)->data, as_str(text)->size);
-    release(w->vm, text);
-    return o;
-}
-
-/* None, booleans and plain numbers. */
-static Outcome put_atom(Writer *w, Value v)
-{
-    if (v == V_NONE)
-        return put(w, "null", 4);
-    if (v == V_TRUE)
-        return put(w, "true", 4);
-    if (v == V_FALSE)
-        return put(w, "false", 5);
-    if (is_float(v))
-        return put_double(w, v_double(v));
-    if (is_small(v) || is_exact(v, T_INT))
-        return put_int(w, v);
-    return NOT_PLAIN;
-}
-
-static Outcome put_value(Writer *w, Value v);
-
-static Outcome put_items(Writer *w, const Value *items, size_t n)
-{
-    Outcome o = put(w, "[", 1);
-    for (size_t i = 0; i < n && o == DONE; i++) {
-        if (i)
-            o = put(w, ", ", 2);
-        if (o == DONE)
-            o = put_value(w, items[i]);
-    }
-    return o == DONE ? put(w, "]", 1) : o;
-}
-
-static Outcome put_dict(Writer *w, const Dict *d)
-{
-    Outcome o = put(w, "{", 1);
-    Value key, value;
-    bool first = true;
-    for (uint32_t pos = 0; o == DONE && ou_dict_next(d, &pos, &key, &value); first = false) {
-        if (!first)
-            o = put(w, ", ", 2);
-        if (o != DONE)
-            return o;
-        if (is_str(key)) {
-            o = put_string(w, as_str(key));
-        } else {
-            o = put(w, "\"", 1);
-            if (o == DONE)
-                o = put_atom(w, key);
-            if (o == DONE)
-                o = put(w, "\"", 1);
-        }
-        if (o == DONE)
-            o = put(w, ": ", 2);
-        if (o == DONE)
-            o = put_value(w, value);
-    }
-    return o == DONE ? put(w, "}", 1) : o;
-}
-
-static Outcome put_container(Writer *w, Value v)
-{
-    if (v == w->marked && w->depth > w->marked_depth) {
-        ou_raise(w->vm, E_VALUE, "Circular reference detected");
-        return FAILED;
-    }
-    if (ou_c_deep(w->vm)) {
-        ou_raise_recursion(w->vm, " while encoding a JSON object");
-        return FAILED;
-    }
-    if ((w->depth & (w->depth - 1)) == 0) {
-        w->marked = v;
-        w->marked_depth = w->depth;
-    }
-    w->depth++;
-    w->vm->c_depth += 2;
-    Outcome o = is_exact(v, T_LIST)    ? put_items(w, as_list(v)->items, as_list(v)->n)
-                : is_exact(v, T_TUPLE) ? put_items(w, as_tuple(v)->items, as_tuple(v)->n)
-                                       : put_dict(w, as_dict(v));
-    w->vm->c_depth -= 2;
-    w->depth--;
-    if (w->marked_depth >= w->depth) /* it is no ancestor of what comes next */
-        w->marked = V_NULL;
-    return o;
-}
-
-static Outcome put_value(Writer *w, Value v)
-{
-    if (is_str(v))
-        return put_string(w, as_str(v));
-    Outcome o = put_atom(w, v);
-    if (o != NOT_PLAIN)
-        return o;
-    if (!is_exact(v, T_LIST) && !is_exact(v, T_TUPLE) && !is_exact(v, T_DICT))
-        return NOT_PLAIN;
-    return put_container(w, v);
-}
-
-static Value json_dumps(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    Writer w = {.vm = vm};
-    Outcome o = put_value(&w, args[0]);
-    Value v = o == DONE ? ou_str_new(vm, w.data, w.n) : o == NOT_PLAIN ? V_NONE : V_NULL;
-    ou_free(&vm->heap, w.data, w.cap);
-    return v;
-}
-
 static const NativeDef functions[] = {
-    {"loads(s, /)", json_loads, "The value of a JSON text; ValueError if it is none.", 0},
-    {"dumps(obj, /)", json_dumps, "The JSON text of a plain value, or None.", 0},
+    {"loads(s, object_hook=None, object_pairs_hook=None, parse_float=None, parse_int=None, parse_constant=None, /)", json_loads,
+     "The value of a JSON text; ValueError if it is none.", 0},
+    {"dumps(obj, indent, item_separator, key_separator, ensure_ascii, sort_keys, allow_nan, default, /)", ou_json_dumps,
+     "The JSON text of a plain value, or None.", 0},
     {0}};
 
 bool ou_mod__json(VM *vm, Module *m) { return ou_module_add(vm, m, functions); }
