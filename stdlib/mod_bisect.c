@@ -15,9 +15,20 @@ static int64_t search(VM *vm, const Value *args, Value x, bool right)
     Value key = args[4] == V_NULL ? V_NONE : args[4];
     while (lo < hi) {
         int64_t mid = (int64_t)(((uint64_t)lo + (uint64_t)hi) / 2);
-        Value i = ou_int(vm, mid);
-        Value item = i == V_NULL ? V_NULL : ou_getitem(vm, args[0], i);
-        xrelease(vm, i);
+        Value item;
+        if (is_exact(args[0], T_LIST) && mid < as_list(args[0])->n) { /* a comparison may have changed it */
+            item = as_list(args[0])->items[mid];
+            if (are_small(x, item) && key == V_NONE) {
+                if (right ? x < item : x <= item) hi = mid;
+                else lo = mid + 1;
+                continue;
+            }
+            retain(item);
+        } else {
+            Value i = ou_int(vm, mid);
+            item = i == V_NULL ? V_NULL : ou_getitem(vm, args[0], i);
+            xrelease(vm, i);
+        }
         if (item != V_NULL && key != V_NONE) {
             Value k = ou_call1(vm, key, item);
             release(vm, item);

@@ -534,7 +534,35 @@ static Value union_from(VM *vm, const Value *items, uint32_t n) {
     return r;
 }
 
+/* The usual: a few classes, which are the same only if they are one. V_NOTIMPL: something else. */
+static Value union_of_classes(VM *vm, Value a, Value b) {
+    enum { FEW = 16 };
+    Value sides[2] = {a, b}, flat[FEW];
+    uint32_t n = 0;
+    for (int s = 0; s < 2; s++) {
+        bool many = is_exact(sides[s], T_UNION);
+        const Tuple *t = many ? as_tuple(as_union(sides[s])->args) : NULL;
+        for (uint32_t i = 0; i < (many ? t->n : 1); i++) {
+            Value v = many ? t->items[i] : sides[s] == V_NONE ? v_of(vm->types[T_NONE]) : sides[s];
+            if (n == FEW || !is_obj(v) || !(is_exact(v, T_TYPE) || ou_is_a(vm, v, T_TYPE))) return V_NOTIMPL;
+            uint32_t k = 0;
+            while (k < n && flat[k] != v) k++;
+            if (k == n) flat[n++] = v;
+        }
+    }
+    if (n == 1) return retain(flat[0]);
+    Value args = ou_tuple_of(vm, flat, n);
+    Union *u = args == V_NULL ? NULL : ou_new(vm, vm->types[T_UNION], 0);
+    if (u)
+        u->args = args;
+    else
+        xrelease(vm, args);
+    return v_of(u);
+}
+
 Value ou_union_of(VM *vm, Value a, Value b) {
+    Value few = union_of_classes(vm, a, b);
+    if (few != V_NOTIMPL) return few;
     if (!is_unionable(vm, a) || !is_unionable(vm, b)) return V_NOTIMPL;
     Value items[2] = {a, b};
     return union_from(vm, items, 2);
