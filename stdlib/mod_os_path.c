@@ -1,4 +1,4 @@
-/* _os: paths as text, what os.path has in C: _path_normpath, _path_splitroot_ex. The file system is not asked. */
+/* _os: paths as text, what os.path has in C (_path_normpath, _path_splitroot_ex), and pathlib's pieces. The file system is not asked. */
 #include "runtime/objects/bytes.h"
 #include "stdlib/os_impl.h"
 
@@ -83,6 +83,33 @@ static Value normpath(VM *vm, const Value *args, int n)
     return r;
 }
 
+/* The root and the list of names, empty ones and dots left out, of a path that is a str: pathlib's. */
+static Value path_parts(VM *vm, const Value *args, int n)
+{
+    (void)n;
+    if (!ou_is_a(vm, args[0], T_STR))
+        return ou_raise(vm, E_TYPE, "_path_parts() argument must be str, not %T", args[0]);
+    const Str *s = as_str(args[0]);
+    const char *p = s->data;
+    size_t root = root_length(p, s->size);
+    Value parts[2] = {ou_str_new(vm, p, root), ou_list_new(vm, 0)};
+    bool ok = parts[0] != V_NULL && parts[1] != V_NULL;
+    for (size_t i = root; ok && i < s->size;) {
+        const char *slash = memchr(p + i, '/', s->size - i);
+        size_t len = slash ? (size_t)(slash - p) - i : s->size - i;
+        if (len && (len > 1 || p[i] != '.')) {
+            Value name = ou_str_new(vm, p + i, len);
+            ok = name != V_NULL && ou_list_append_take(vm, as_list(parts[1]), name);
+        }
+        i += len + 1;
+    }
+    if (ok)
+        return ou_tuple_take(vm, parts, 2);
+    xrelease(vm, parts[0]);
+    xrelease(vm, parts[1]);
+    return V_NULL;
+}
+
 static Value splitroot(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -101,6 +128,7 @@ static Value splitroot(VM *vm, const Value *args, int n)
 
 const NativeDef ou_os_paths[] = {
     {"_path_normpath(path)", normpath, "Normalize path, eliminating double slashes, etc.", 0},
+    {"_path_parts(path, /)", path_parts, NULL, 0},
     {"_path_splitroot_ex(path)", splitroot, "Split a pathname into drive, root and tail.", 0},
     {0},
 };
