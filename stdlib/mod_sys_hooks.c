@@ -119,22 +119,6 @@ static Value sys_suggestion(VM *vm, const Value *args, int n)
 
 /* ---- frames ------------------------------------------------------------------------------------------------------------------- */
 
-enum { FRAMES_MAX = 200 }; /* so many callers get a Frame when one is asked for; deeper ones are cut off */
-
-static Value frame_chain(VM *vm, FrameRef *refs, int n)
-{
-    Value back = V_NONE;
-    for (int i = n - 1; i >= 0; i--) {
-        Value f = ou_frame_new(vm, v_of(refs[i].fn), refs[i].pc, back, V_NULL);
-        release(vm, back);
-        if (f == V_NULL)
-            return V_NULL;
-        ((Frame *)v_obj(f))->R = refs[i].R;
-        back = f;
-    }
-    return back;
-}
-
 static bool skip_frames(VM *vm, const Value *args, int n, FrameRef *f)
 {
     int64_t depth = 0;
@@ -153,17 +137,7 @@ static Value sys_getframe(VM *vm, const Value *args, int n)
     FrameRef f;
     if (!skip_frames(vm, args, n, &f))
         return V_NULL;
-    size_t bytes = FRAMES_MAX * sizeof(FrameRef);
-    FrameRef *refs = ou_alloc(&vm->heap, bytes);
-    if (!refs)
-        return ou_raise_memory(vm);
-    int count = 0;
-    do
-        refs[count++] = f;
-    while (count < FRAMES_MAX && ou_frame_back(vm, &f));
-    Value r = frame_chain(vm, refs, count);
-    ou_free(&vm->heap, refs, bytes);
-    return r;
+    return ou_frame_object(vm, &f);
 }
 
 static Value sys_getframemodulename(VM *vm, const Value *args, int n)

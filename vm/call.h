@@ -48,6 +48,12 @@ typedef struct FrameRef {
 } FrameRef;
 bool ou_frame_current(VM *vm, FrameRef *out);
 bool ou_frame_back(VM *vm, FrameRef *f); /* false: no caller */
+Value ou_frame_object(VM *vm, const FrameRef *f); /* the Frame of an activation that has not ended: always the same; owned */
+bool ou_frame_here(VM *vm, Frame *f);            /* brings f->pc and f->lineno up to date; false: it is not on the stack */
+Value ou_frame_caller(VM *vm, Frame *f);         /* f_back: owned */
+bool ou_frame_clear(VM *vm, Frame *f);           /* frame.clear() */
+void ou_frames_fini(VM *vm);                     /* no script runs any more */
+Value *ou_frame_variable(const FrameRef *f, Str *name, bool *in_register); /* where a variable's value stands; NULL: no variable */
 Value ou_frame_locals(VM *vm, const FrameRef *f); /* a fresh dict for functions, else the namespace; owned */
 Dict *ou_current_globals(VM *vm);        /* borrowed; NULL when no script runs */
 Dict *ou_current_builtins(VM *vm);

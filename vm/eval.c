@@ -1532,19 +1532,38 @@ slow_callm:
             }                                                                                                                    \
         }                                                                                                                        \
     } while (0)
+    Value result;
     CASE(RETURN)
     {
+        if (UNLIKELY(frame_code(R)->watched)) {
+            SAVE();
+            if (frames_watched(vm))
+                ou_frame_left(vm, R, pc, NULL);
+            result = R[A];
+            R[A] = V_NONE;
+            if (frame_is_heap(R))
+                goto do_return_gen;
+            goto do_return;
+        }
         ins_rewrite(pc - 1, (i & ~UINT64_C(255)) | (frame_is_heap(R) ? OP_RETURN_G : OP_RETURN_S));
         pc--;
         NEXT();
     }
     CASE(RETURNP)
     {
+        if (UNLIKELY(frame_code(R)->watched)) {
+            SAVE();
+            if (frames_watched(vm))
+                ou_frame_left(vm, R, pc, NULL);
+            result = (uint32_t)D;
+            if (frame_is_heap(R))
+                goto do_return_gen;
+            goto do_return;
+        }
         ins_rewrite(pc - 1, (i & ~UINT64_C(255)) | (frame_is_heap(R) ? OP_RETURNP_G : OP_RETURNP_S));
         pc--;
         NEXT();
     }
-    Value result;
     CASE(RETURNP_S)
     result = (uint32_t)D;
     goto do_return;

@@ -72,6 +72,14 @@ RunResult ou_run(VM *vm, Value *R, const Ins *pc, bool raise, Value *out);
 bool ou_unwind(VM *vm, Value **R, const Ins **pc);
 void ou_release_frame_locals(VM *vm, Value *R, const Code *c);
 
+/* frame.c: an activation ends, its locals are still there: its Frame takes copies if somebody holds it. `leaving`: the traceback entry of
+ * the exception that leaves it, or NULL. To be called when the code is watched and frames_watched(). */
+void ou_frame_left(VM *vm, Value *R, const Ins *pc, Traceback *leaving);
+bool ou_frame_running(VM *vm, const Value *R, FrameRef *ref); /* the activation with these registers, if this thread's stack has it */
+void ou_frame_caught(VM *vm, Value *R, Traceback *tb); /* the frame has caught the exception that the entry belongs to */
+Frame *ou_frame_find(VM *vm, const Value *R);          /* the live Frame with these registers, borrowed; NULL: none */
+static inline bool frames_watched(const VM *vm) { return (vm->frames.n | vm->ncaught) != 0; }
+
 /* bind_args.c: parameters from arguments. src[0..n + kw) are owned and are moved or released in any case; dest may be src. */
 bool ou_bind_function(VM *vm, Function *fn, Value *src, int n, Tuple *kwnames, Value *dest);
 bool ou_code_prepare(VM *vm, Code *c); /* before the first call: false raised */

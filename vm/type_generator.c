@@ -140,14 +140,10 @@ Value ou_gen_get_frame(VM *vm, Value self)
     const Code *c = gen_code(g);
     if (!c || g->state == GEN_CLOSED)
         return V_NONE;
-    uint32_t pc = g->state == GEN_CREATED ? 0 : g->state == GEN_RUNNING && vm->R == g->regs ? (uint32_t)(vm->pc - 1 - c->code) : g->pc ? (uint32_t)(g->pc - 1 - c->code) : 0;
-    FrameRef r = {as_function(g->fn), g->regs, pc, NULL, true};
-    Value locals = g->state == GEN_RUNNING && vm->R != g->regs ? V_NULL : ou_frame_locals(vm, &r);
-    if (locals == V_NULL && vm->exc != V_NULL)
-        return V_NULL;
-    Value f = ou_frame_new(vm, g->fn, g->state == GEN_CREATED ? OU_PC_NOT_BEGUN : pc, V_NONE, locals);
-    xrelease(vm, locals);
-    return f;
+    FrameRef r;
+    if (g->state != GEN_RUNNING || !ou_frame_running(vm, g->regs, &r))
+        r = (FrameRef){as_function(g->fn), g->regs, UINT32_MAX, NULL, true};
+    return ou_frame_object(vm, &r);
 }
 static Value coro_get_origin(VM *vm, Value self)
 {
@@ -373,6 +369,9 @@ void ou_gen_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
     ou_visit(vm, g->fn, visit, arg);
     if (g->state == GEN_RUNNING || (g->flags & GEN_F_DRIVEN))
         return; /* its registers are in use: what they hold counts as held from outside */
+    Frame *f = g->flags & GEN_F_FRAME ? ou_frame_find(vm, g->regs) : NULL;
+    if (f)
+        ou_visit(vm, v_of(f), visit, arg);
     for (unsigned k = 0; k < c->nlocals; k++)
         ou_visit(vm, g->regs[k], visit, arg);
     if (g->state != GEN_SUSPENDED)

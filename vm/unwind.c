@@ -30,21 +30,36 @@ void ou_release_frame_locals(VM *vm, Value *R, const Code *c)
     }
 }
 
-/* The exception leaves the frame: its locals go to the traceback entry, as CPython's frame object would keep them. They live as long
- * as the entry does, and tb_frame.f_locals shows them. Without memory, or without an entry of this frame, they are released. */
-static void leave_frame(VM *vm, Value *R, const Code *c, Value exc)
+/* The entry of frame R at the top of the exception's traceback, or NULL. */
+static Traceback *entry_of(Value exc, const Value *R)
 {
     Value entry = as_exc(exc)->traceback;
     Traceback *tb = entry == V_NULL || entry == V_NONE ? NULL : (Traceback *)v_obj(entry);
+    return tb && tb->R == R ? tb : NULL;
+}
+
+/* The exception leaves the frame: its locals go to the traceback entry, as CPython's frame object would keep them. They live as long
+ * as the entry does, and tb_frame.f_locals shows them. Without memory, or without an entry of this frame, they are released. */
+static void leave_frame(VM *vm, Value *R, const Ins *pc, const Code *c, Value exc)
+{
+    Traceback *tb = entry_of(exc, R);
     unsigned n = c->nlocals;
+    if (tb)
+        ou_traceback_unlink(vm, tb); /* caught, and raised again */
+    if (c->watched && frames_watched(vm))
+        ou_frame_left(vm, R, pc, tb);
+    if (tb)
+        tb->R = NULL;
     bool any = false;
     for (unsigned k = 0; k < n && !any; k++)
         any = R[k] != V_UNBOUND;
     Value *kept = NULL;
-    if (any && tb && tb->R == R && tb->func == R[-2] && !tb->locals)
+    if (any && tb && tb->frame == V_NULL && tb->func == R[-2] && !tb->locals)
         kept = ou_alloc(&vm->heap, n * sizeof(Value));
     if (!kept) {
         ou_release_frame_locals(vm, R, c);
+        if (c->watched && frames_watched(vm)) /* a finalizer has asked for the frame */
+            ou_frame_left(vm, R, pc, NULL);
         return;
     }
     for (unsigned k = 0; k < n; k++) {
@@ -62,6 +77,8 @@ void ou_gen_mark_closed(VM *vm, Gen *g)
         return;
     const Code *c = as_function(g->fn)->code;
     bool created = g->state == GEN_CREATED;
+    if (g->flags & GEN_F_FRAME)
+        ou_frame_left(vm, g->regs, created ? NULL : g->pc, NULL);
     g->state = GEN_CLOSED;
     if (!created) {
         uint32_t at = (uint32_t)(g->pc - 1 - c->code);
@@ -112,6 +129,9 @@ bool ou_unwind(VM *vm, Value **Rp, const Ins **pcp)
             const CodeHandler *h = &c->handlers[k];
             if (at < h->start || at >= h->end)
                 continue;
+            Traceback *tb = entry_of(exc, R);
+            if (tb && !tb->same_at)
+                ou_frame_caught(vm, R, tb);
             vm->exc = V_NULL; /* deallocations must not see it */
             release_live(vm, R, c, at, h->reg);
             R[h->reg] = exc;
@@ -121,7 +141,7 @@ bool ou_unwind(VM *vm, Value **Rp, const Ins **pcp)
         }
         vm->exc = V_NULL;
         release_live(vm, R, c, at, 0);
-        leave_frame(vm, R, c, exc);
+        leave_frame(vm, R, pc, c, exc);
         vm->exc = exc;
         if (c->flags & CO_HEAP_FRAME) {
             Gen *g = gen_of(R);

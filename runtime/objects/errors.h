@@ -29,7 +29,8 @@ typedef struct Traceback { /* one entry; next is the deeper one, as in CPython *
     Value next;      /* Traceback or V_NONE */
     Value func;      /* Function */
     Value frame;     /* Frame object or V_NULL until asked for */
-    Value *R;        /* the frame's registers while it runs; only compared with those of running frames */
+    Value *R;        /* the frame's registers while it runs; good only while the entry is linked, or the exception on its way */
+    struct Traceback *same, **same_at; /* linked in vm->caught: its frame has caught the exception and runs on; same_at NULL: not */
     Value *locals;   /* its registers when the exception left it, nlocals of them, owned; NULL: not left, or nothing to keep */
     uint32_t nlocals;
     uint32_t pc;     /* instruction index in the function's code */
@@ -56,6 +57,7 @@ void ou_exc_set_context(VM *vm, Value exc, Value context); /* breaks cycles as C
 Value ou_exc_new(VM *vm, Type *cls, const Value *args, int n); /* cls(*args) without pending context */
 Value ou_exc_normalize(VM *vm, Value cls_or_instance); /* what `raise X` makes of X: an instance, or raises TypeError */
 Value ou_exc_handled(VM *vm); /* what sys.exception() returns: borrowed, V_NONE */
+void ou_traceback_unlink(VM *vm, Traceback *tb);
 bool ou_exc_add_traceback(VM *vm, Value exc, Value func, uint32_t pc); /* prepends a Traceback entry */
 static inline Exc *as_exc(Value v) { return (Exc *)v_obj(v); }
 /* except matching: 1, 0, -1 (catching classes that do not inherit from BaseException is not allowed) */

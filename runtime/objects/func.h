@@ -50,6 +50,7 @@ typedef struct Code {
                            (no *args, **kwargs, keyword-only), else 0xFFFF */
     uint16_t callkey;   /* evaluator's: nplain + 1 for stack frames, 0 not yet known, 0xFFFF never a plain call */
     uint16_t genkey;    /* the same for heap frames */
+    bool watched;       /* RETURNs are not specialised: an activation has, or had, a Frame or has caught something (vm/frame.c) */
     bool returns_none;  /* every return gives None: a constructor call needs no check of __init__'s result */
     uint16_t ncells;    /* parameters/locals that are cells; the compiler emits MKCELL for them */
     uint16_t nfree;     /* captures */
@@ -162,15 +163,23 @@ typedef struct Gen {
 } Gen;
 enum { GEN_F_HOOKED = 1 /* async generator: firstiter hook was called */, GEN_F_CLOSING = 2, GEN_F_AG_RUNNING = 4,
        GEN_F_NO_WARN = 8,
-       GEN_F_LINKED = 16, GEN_F_DRIVEN = 32, GEN_F_FINALIZED = 64 };
+       GEN_F_LINKED = 16, GEN_F_DRIVEN = 32, GEN_F_FINALIZED = 64, GEN_F_FRAME = 128 /* has a Frame, or a traceback whose frame it is */ };
 
-typedef struct Frame { /* what scripts see of an activation (traceback.c): a snapshot of where it stood when it was asked for */
+/* What scripts see of an activation. While that runs (or is suspended) the VM's table holds its Frame, by R; when it ends the Frame, if
+ * somebody else holds it, keeps copies of the locals (ou_frame_left). */
+typedef struct Frame {
     Obj h;
-    Value func;     /* Function */
-    Value back;     /* Frame or V_NONE */
-    Value locals;   /* dict or V_NULL */
-    Value *R;       /* its registers while it ran; only compared with those of running frames */
-    uint32_t pc, lineno;
+    Value func;         /* Function */
+    Value back;         /* Frame or V_NONE; V_NULL: live, and not asked for yet */
+    Value extra;        /* dict of what f_locals was given beyond the variables; V_NULL */
+    Value kept;         /* list: what f_locals has replaced, which the running instruction may still be reading; V_NULL */
+    Value trace;        /* f_trace; V_NULL: None */
+    Value *R;           /* live: its registers; else copies, nown of them, or NULL */
+    struct Frame *next; /* in the table */
+    uint32_t pc, lineno; /* where it was left */
+    uint32_t nown;
+    bool live, is_heap;
+    bool no_trace_lines, trace_opcodes;
 } Frame;
 
 typedef struct Property {
@@ -189,7 +198,7 @@ Value ou_method_new(VM *vm, Value func, Value self);                      /* ret
 Value ou_cell_new(VM *vm, Value v);                                       /* retains v */
 Value ou_module_new(VM *vm, const char *name, size_t n);
 #define OU_PC_NOT_BEGUN UINT32_MAX /* the pc of a generator's frame before its first step: its line is that of the def */
-Value ou_frame_new(VM *vm, Value func, uint32_t pc, Value back, Value locals); /* back V_NONE, locals V_NULL: none; retains all */
+Frame *ou_frame_new(VM *vm, Value func, uint32_t pc);                      /* not live, without locals; NULL raised */
 void ou_code_free_arrays(VM *vm, Code *code);                               /* vm/code.c: consts and all arrays, for the dealloc */
 Code *ou_code_copy(VM *vm, Code *c);                                    /* NULL raised */
 uint32_t ou_code_line(const Code *c, uint32_t pc);

@@ -214,6 +214,7 @@ void ou_vm_free_report(VM *vm, VmLeaks *out) {
     if (booted) {
         end_scripts(vm);
         drop_library(vm);
+        ou_frames_fini(vm);
     }
     drop(vm, &vm->memory_error);
     if (vm->verbose_leaks) report_tracked(vm);

@@ -107,6 +107,9 @@ struct ouro_vm {
     Dict *sysdict;         /* namespace of sys */
     struct { uint32_t version; Str *name; Value value; } method_cache[4096 / 4]; /* type attribute lookups, borrowed */
     struct WeakTable *weakrefs;
+    struct { struct Frame **buckets; uint32_t mask, n; } frames; /* live Frames by their registers; it owns them (vm/frame.c) */
+    struct Traceback *caught[64]; /* entries whose frames have caught the exception and still run, by registers; borrowed */
+    uint32_t ncaught;
     struct PolySite *poly;  /* attribute sites that see several shapes (vm/slow.c); NULL until there is one */
     struct SigTable *sigs;  /* parsed signatures of ou_bind */
     void *module_state[64]; /* per native module, index from stdlib/modules.def; freed by its fini */

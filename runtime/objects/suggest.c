@@ -171,22 +171,18 @@ static bool class_has(VM *vm, Value cls, Str *name)
 }
 
 /* What `self` is in the innermost frame, when the traceback entry has kept it; borrowed, V_NULL: not known. */
-static Value raiser_self(VM *vm, Value exc)
+static Value raiser_self(Value exc)
 {
     Value v = as_exc(exc)->traceback;
     Traceback *t = NULL;
     for (; v != V_NONE && v != V_NULL; v = t->next)
         t = (Traceback *)v_obj(v);
-    if (t && !t->locals && t->frame != V_NULL) { /* somebody has asked for the frame: it has them */
-        v = ((Frame *)v_obj(t->frame))->locals;
-        return v == V_NULL || !is_exact(v, T_DICT) ? V_NULL : ou_dict_get_c(vm, as_dict(v), "self");
-    }
-    if (!t || !t->locals || t->nlocals == 0)
+    const Frame *f = t && t->frame != V_NULL ? (Frame *)v_obj(t->frame) : NULL; /* then the frame has them */
+    const Value *locals = f ? f->R : t ? t->locals : NULL;
+    Code *c = locals ? as_function(t->func)->code : NULL;
+    if (!c || c->nargs == 0 || !ou_str_eq_c(as_str(c->varnames->items[0]), "self"))
         return V_NULL;
-    Code *c = as_function(t->func)->code;
-    if (c->nargs == 0 || !ou_str_eq_c(as_str(c->varnames->items[0]), "self"))
-        return V_NULL;
-    v = t->locals[0];
+    v = locals[0];
     if (is_exact(v, T_CELL))
         v = ((Cell *)v_obj(v))->v;
     return v == V_UNBOUND ? V_NULL : v;
@@ -208,7 +204,7 @@ static Value suggest_name(VM *vm, Value exc, Str *wrong, bool frames)
     Function *f = frames ? raiser(exc) : NULL;
     if (!f)
         return V_NONE;
-    Value self = raiser_self(vm, exc), cls = self == V_NULL ? class_of_method(vm, f) : V_NULL;
+    Value self = raiser_self(exc), cls = self == V_NULL ? class_of_method(vm, f) : V_NULL;
     if (self != V_NULL ? instance_has(vm, self, wrong) : cls != V_NULL && class_has(vm, cls, wrong))
         return ou_str_format(vm, "self.%U", v_of(wrong));
     Value list = ou_list_new(vm, 64), best = V_NONE;
@@ -260,7 +256,7 @@ static Value suggest(VM *vm, Value exc, bool frames)
         if (e->name == V_NULL || e->obj == V_NULL || !is_str(e->name))
             return V_NONE;
         Function *f = frames ? raiser(exc) : NULL;
-        Value self = f ? raiser_self(vm, exc) : V_NULL, cls = f && self == V_NULL ? class_of_method(vm, f) : V_NULL;
+        Value self = f ? raiser_self(exc) : V_NULL, cls = f && self == V_NULL ? class_of_method(vm, f) : V_NULL;
         bool own = self != V_NULL ? self == e->obj : cls != V_NULL && ou_is_subtype(ou_type_of(vm, e->obj), (Type *)v_obj(cls));
         return suggest_from_dir(vm, e->obj, as_str(e->name), as_str(e->name)->data[0] != '_' && !own);
     }

@@ -1,5 +1,5 @@
-/* The traceback and frame types: what a script can see of where an exception passed. ou_exc_add_traceback (errors.c) makes the
- * entries while frames unwind; frames are snapshots, made only when somebody asks for tb_frame or sys._getframe(). An entry keeps the locals of a frame that the exception has left. */
+/* The traceback type: what a script can see of where an exception passed. ou_exc_add_traceback (errors.c) makes the entries while
+ * frames unwind. An entry keeps the locals of a frame that the exception has left; their Frame is made when somebody asks. */
 #include "runtime/objects/containers.h"
 #include "runtime/objects/errors.h"
 #include "runtime/objects/func.h"
@@ -10,6 +10,17 @@
 
 static Traceback *as_tb(Value v) { return (Traceback *)v_obj(v); }
 static Frame *as_frame(Value v) { return (Frame *)v_obj(v); }
+
+void ou_traceback_unlink(VM *vm, Traceback *tb)
+{
+    if (!tb->same_at)
+        return;
+    *tb->same_at = tb->same;
+    if (tb->same)
+        tb->same->same_at = tb->same_at;
+    tb->same_at = NULL;
+    vm->ncaught--;
+}
 
 /* ---- traceback -------------------------------------------------------------------------------------------------------- */
 
@@ -44,6 +55,7 @@ static void tb_dealloc(VM *vm, Obj *o)
         release(vm, inner);
         inner = after;
     }
+    ou_traceback_unlink(vm, tb);
     drop_locals(vm, tb);
     xrelease(vm, tb->func);
     xrelease(vm, tb->frame);
@@ -68,10 +80,20 @@ static void tb_clear(VM *vm, Obj *o)
     drop_locals(vm, tb);
 }
 
+static bool make_frame(VM *vm, Traceback *tb);
+
+/* Who walks from entry to entry and looks at the frames finds f_back, too: an exception leaves a frame for the one that called it. */
 static Value tb_get_next(VM *vm, Value self)
 {
-    (void)vm;
-    return retain(as_tb(self)->next);
+    Value next = as_tb(self)->next, mine = as_tb(self)->frame;
+    if (next != V_NONE && mine != V_NULL && as_tb(next)->frame == V_NULL && !as_tb(next)->same_at) {
+        if (!make_frame(vm, as_tb(next)))
+            return V_NULL;
+        Frame *f = as_frame(as_tb(next)->frame);
+        if (!f->live && f->back == V_NONE && mine != v_of(f))
+            f->back = retain(mine);
+    }
+    return retain(next);
 }
 
 static bool tb_set_next(VM *vm, Value self, Value v)
@@ -100,26 +122,34 @@ static Value tb_get_lasti(VM *vm, Value self)
     return v_smallint(as_tb(self)->pc == OU_PC_NOT_BEGUN ? -1 : (int64_t)as_tb(self)->pc * 2); /* CPython counts bytes, two for an instruction */
 }
 
-static Value tb_get_frame(VM *vm, Value self)
+/* The frame object: that of the running frame, or one that takes over the locals. */
+static bool make_frame(VM *vm, Traceback *tb)
 {
-    Traceback *tb = as_tb(self);
-    if (tb->frame == V_NULL) {
-        tb->frame = ou_frame_new(vm, tb->func, tb->pc, V_NONE, V_NULL);
-        if (tb->frame == V_NULL)
-            return V_NULL;
-        as_frame(tb->frame)->R = tb->R;
+    if (tb->frame != V_NULL)
+        return true;
+    if (tb->same_at) {
+        FrameRef ref = {.fn = as_function(tb->func), .R = tb->R, .pc = tb->pc};
+        ref.is_heap = (ref.fn->code->flags & CO_HEAP_FRAME) != 0;
+        tb->frame = ou_frame_object(vm, &ref);
+        return tb->frame != V_NULL;
     }
-    if (tb->locals) { /* the frame object owns them from now on: frame.clear() drops them */
-        FrameRef left = {.fn = as_function(tb->func), .R = tb->locals, .pc = tb->pc};
-        Value locals = ou_frame_locals(vm, &left);
-        if (locals == V_NULL)
-            return V_NULL;
-        set_owned(vm, &as_frame(tb->frame)->locals, locals);
-        as_frame(tb->frame)->R = NULL;
-        drop_locals(vm, tb);
+    Frame *f = ou_frame_new(vm, tb->func, tb->pc);
+    if (!f)
+        return false;
+    uint32_t n = as_function(tb->func)->code->nlocals + 1u;
+    if (!tb->locals && (tb->locals = ou_alloc(&vm->heap, n * sizeof(Value))) != NULL) { /* nothing was kept, but there may be free variables */
+        tb->nlocals = n;
+        for (uint32_t k = 0; k < n; k++)
+            tb->locals[k] = V_UNBOUND;
     }
-    return retain(tb->frame);
+    f->R = tb->locals;
+    f->nown = tb->locals ? tb->nlocals : 0;
+    tb->locals = NULL;
+    tb->frame = v_of(f);
+    return true;
 }
+
+static Value tb_get_frame(VM *vm, Value self) { return make_frame(vm, as_tb(self)) ? retain(as_tb(self)->frame) : V_NULL; }
 
 static Value tb_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kwnames)
 {
@@ -178,163 +208,4 @@ const TypeDef ou_type_traceback = {
     .methods = tb_methods,
     .getset = tb_getset,
     .doc = "Create a new traceback object.",
-};
-
-/* ---- frame ------------------------------------------------------------------------------------------------------------- */
-
-Value ou_frame_new(VM *vm, Value func, uint32_t pc, Value back, Value locals)
-{
-    Frame *f = ou_new(vm, ou_builtin(vm, T_FRAME), 0);
-    if (!f)
-        return V_NULL;
-    f->func = retain(func);
-    f->back = retain(back);
-    f->locals = locals == V_NULL ? V_NULL : retain(locals);
-    f->pc = pc;
-    f->lineno = ou_code_line(as_function(func)->code, pc);
-    return v_of(f);
-}
-
-static void frame_dealloc(VM *vm, Obj *o)
-{
-    Frame *f = (Frame *)o;
-    Value back = f->back;
-    f->back = V_NONE;
-    xrelease(vm, f->func);
-    xrelease(vm, f->locals);
-    ou_finish_dealloc(vm, o, 0);
-    while (back != V_NULL && back != V_NONE && v_obj(back)->refs == 1) {
-        Value after = as_frame(back)->back;
-        as_frame(back)->back = V_NONE;
-        release(vm, back);
-        back = after;
-    }
-    xrelease(vm, back);
-}
-
-static void frame_traverse(VM *vm, Obj *o, VisitFn visit, void *arg)
-{
-    Frame *f = (Frame *)o;
-    ou_visit(vm, f->func, visit, arg);
-    ou_visit(vm, f->back, visit, arg);
-    ou_visit(vm, f->locals, visit, arg);
-}
-
-static void frame_clear_refs(VM *vm, Obj *o)
-{
-    set_owned(vm, &((Frame *)o)->back, V_NONE);
-    set_owned(vm, &((Frame *)o)->locals, V_NULL);
-}
-
-static Value frame_repr(VM *vm, Value self)
-{
-    Frame *f = as_frame(self);
-    Code *c = as_function(f->func)->code;
-    return ou_str_format(vm, "<frame at 0x%zx, file %R, line %d, code %U>", (size_t)self, v_of(c->filename), (int)f->lineno,
-                         v_of(c->name));
-}
-
-static Value frame_code(VM *vm, Value self)
-{
-    (void)vm;
-    return retain(v_of(as_function(as_frame(self)->func)->code));
-}
-
-static Value frame_globals(VM *vm, Value self)
-{
-    (void)vm;
-    return retain(v_of(as_function(as_frame(self)->func)->globals));
-}
-
-static Value frame_builtins(VM *vm, Value self)
-{
-    (void)vm;
-    return retain(v_of(as_function(as_frame(self)->func)->builtins));
-}
-
-/* The running activation that the frame was made of. One that has returned may be taken for a later one of the same function
- * in the same place: what a script sees then are that one's locals. */
-static bool find_running(VM *vm, const Frame *f, FrameRef *ref)
-{
-    if (!f->R || !ou_frame_current(vm, ref))
-        return false;
-    do {
-        if (ref->R == f->R && v_of(ref->fn) == f->func)
-            return true;
-    } while (ou_frame_back(vm, ref));
-    return false;
-}
-
-static Value frame_locals(VM *vm, Value self)
-{
-    Frame *f = as_frame(self);
-    FrameRef ref;
-    if (find_running(vm, f, &ref))
-        return ou_frame_locals(vm, &ref);
-    if (f->locals == V_NULL) {
-        if (as_function(f->func)->code->module_kind == CODE_MODULE)
-            return frame_globals(vm, self);
-        f->locals = ou_dict_new(vm);
-    }
-    return f->locals == V_NULL ? V_NULL : retain(f->locals);
-}
-
-static Value frame_back(VM *vm, Value self)
-{
-    (void)vm;
-    return retain(as_frame(self)->back);
-}
-
-static Value frame_lineno(VM *vm, Value self)
-{
-    FrameRef ref;
-    if (find_running(vm, as_frame(self), &ref))
-        return v_smallint(ou_code_line(ref.fn->code, ref.pc));
-    return v_smallint(as_frame(self)->lineno);
-}
-
-static Value frame_lasti(VM *vm, Value self)
-{
-    (void)vm;
-    return v_smallint(as_frame(self)->pc == OU_PC_NOT_BEGUN ? -1 : (int64_t)as_frame(self)->pc * 2);
-}
-
-static Value frame_none(VM *vm, Value self)
-{
-    (void)vm;
-    (void)self;
-    return V_NONE;
-}
-
-static bool frame_set_ignored(VM *vm, Value self, Value v)
-{
-    (void)vm;
-    (void)self;
-    (void)v;
-    return true;
-}
-
-static Value frame_clear(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    set_owned(vm, &as_frame(args[0])->locals, V_NULL);
-    return V_NONE;
-}
-
-static const NativeDef frame_methods[] = {{"clear()", frame_clear, NULL, 0}, {0}};
-static const GetSetDef frame_getset[] = {
-    {"f_code", frame_code, NULL, NULL},       {"f_globals", frame_globals, NULL, NULL},
-    {"f_builtins", frame_builtins, NULL, NULL}, {"f_locals", frame_locals, NULL, NULL},
-    {"f_back", frame_back, NULL, NULL},       {"f_lineno", frame_lineno, NULL, NULL},
-    {"f_lasti", frame_lasti, NULL, NULL},     {"f_trace", frame_none, frame_set_ignored, NULL},
-    {0},
-};
-
-const TypeDef ou_type_frame = {
-    .name = "frame",
-    .size = sizeof(Frame),
-    .flags = TF_GC | TF_IMMUTABLE | TF_NO_NEW,
-    .slots = {.dealloc = frame_dealloc, .traverse = frame_traverse, .clear = frame_clear_refs, .repr = frame_repr},
-    .methods = frame_methods,
-    .getset = frame_getset,
 };
