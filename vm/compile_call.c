@@ -64,7 +64,7 @@ void ou_warn_subscript(Compiler *c, const Expr *e)
     const char *t = type_of_display(c, i);
     if (!t || strcmp(t, "int") == 0 || strcmp(t, "bool") == 0)
         return;
-    ou_c_warn(c, i->pos, "%s indices must be integers or slices, not %s; perhaps you missed a comma?",
+    ou_c_warn(c, v->pos, "%s indices must be integers or slices, not %s; perhaps you missed a comma?",
               type_of_display(c, v), t);
 }
 

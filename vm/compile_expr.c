@@ -149,11 +149,14 @@ static int binary(Compiler *c, const Expr *e, int dst)
     return d;
 }
 
+static void warn_is(Compiler *c, const Expr *e, bool negated);
+
 static int unary(Compiler *c, const Expr *e, int dst)
 {
     const Expr *x = e->UnaryOp.operand;
     int base = c->unit->top;
     if (e->UnaryOp.op == UNARY_Not && x->kind == EXPR_Compare && x->Compare.ops.n == 1 && x->Compare.ops.items[0] >= CMP_Is) {
+        warn_is(c, x, true);
         int l = ou_operand_before(c, x->Compare.left, x->Compare.comparators.items[0]);
         int r = ou_operand(c, x->Compare.comparators.items[0]);
         int d = settle(c, base, dst), op = x->Compare.ops.items[0];
@@ -218,7 +221,8 @@ static int right_side(Compiler *c, int op, const Expr *e)
     return r;
 }
 
-static void warn_is(Compiler *c, const Expr *e)
+/* negated: `not a is b`, which is `a is not b`. */
+static void warn_is(Compiler *c, const Expr *e, bool negated)
 {
     const Expr *left = e->Compare.left;
     for (uint32_t i = 0; i < e->Compare.ops.n; i++) {
@@ -230,7 +234,7 @@ static void warn_is(Compiler *c, const Expr *e)
                 continue;
             bool fine = !is_obj(v) && v < 0x20;
             if (!fine)
-                ou_c_warn(c, e->pos, op == CMP_Is ? "\"is\" with '%s' literal. Did you mean \"==\"?"
+                ou_c_warn(c, e->pos, (op == CMP_Is) != negated ? "\"is\" with '%s' literal. Did you mean \"==\"?"
                                                  : "\"is not\" with '%s' literal. Did you mean \"!=\"?",
                           ou_type_name(c->vm, v));
             release(c->vm, v);
@@ -291,7 +295,7 @@ static void chain(Compiler *c, const Expr *e, int d, int label, bool sense)
 
 static int compare(Compiler *c, const Expr *e, int dst)
 {
-    warn_is(c, e);
+    warn_is(c, e, false);
     int base = c->unit->top;
     if (e->Compare.ops.n == 1) {
         int op = e->Compare.ops.items[0];
@@ -339,9 +343,9 @@ static int if_expr(Compiler *c, const Expr *e, int dst)
     return r;
 }
 
-static void cond_compare(Compiler *c, const Expr *e, int label, bool sense)
+static void cond_compare(Compiler *c, const Expr *e, int label, bool sense, bool negated)
 {
-    warn_is(c, e);
+    warn_is(c, e, negated);
     if (e->Compare.ops.n > 1) {
         chain(c, e, NONE, label, sense);
         return;
@@ -376,7 +380,11 @@ void ou_cond(Compiler *c, const Expr *e, int label, bool sense)
         if ((known == 1) == sense)
             ou_jump(c, label);
     } else if (e->kind == EXPR_UnaryOp && e->UnaryOp.op == UNARY_Not) {
-        ou_cond(c, e->UnaryOp.operand, label, !sense);
+        const Expr *x = e->UnaryOp.operand;
+        if (x->kind == EXPR_Compare && x->Compare.ops.n == 1)
+            cond_compare(c, x, label, !sense, true);
+        else
+            ou_cond(c, x, label, !sense);
     } else if (e->kind == EXPR_BoolOp) {
         const ExprSeq *v = &e->BoolOp.values;
         bool is_or = e->BoolOp.op == BOOL_Or;
@@ -387,7 +395,7 @@ void ou_cond(Compiler *c, const Expr *e, int label, bool sense)
         if (skip != label)
             ou_place(c, skip);
     } else if (e->kind == EXPR_Compare) {
-        cond_compare(c, e, label, sense);
+        cond_compare(c, e, label, sense, false);
     } else if (e->kind == EXPR_IfExp) {
         int orelse = ou_label(c), end = ou_label(c);
         ou_cond(c, e->IfExp.test, orelse, false);
