@@ -1,5 +1,6 @@
 /* The table of native modules (modules.def) and the helpers that their init functions use.
  * Entry points: ou_native_module_find and ou_native_module_make for the importer, ou_module_* for the modules. */
+#include "runtime/loop/threads.h"
 #include "runtime/objects/import.h"
 #include "stdlib/stdlib.h"
 #include "vm/call.h"
@@ -171,6 +172,7 @@ bool ou_library_boot(VM *vm)
 void ou_library_fini(VM *vm)
 {
     ou_atexit_run(vm);
+    ou_threads_fini(vm); /* a function of atexit may have started some */
     ou_io_flush_last(vm);
     ou_signals_fini(vm);
     vm->finalizing = true; /* destructors warn of nothing from here on */
