@@ -112,9 +112,9 @@ static bool begin_close(VM *vm)
     ou_exc_clear(vm);
     ou_api_loop_close(vm);
     join_threads(vm);
+    ou_atexit_run(vm); /* its functions may start threads */
+    ou_exc_clear(vm);
     if (ou_thread_count(vm) > 1) {
-        ou_atexit_run(vm);
-        ou_exc_clear(vm);
         ou_io_flush_std(vm);
         return false;
     }
