@@ -175,7 +175,7 @@ static unsigned plan_operator(VM *vm, BinOp op, bool inplace, Value a, Value b, 
         steps[n++] = ASK_INPLACE;
     }
     uint8_t left = fa == script ? ASK_LEFT : SLOT_LEFT, right = fb == script ? ASK_RIGHT : SLOT_RIGHT;
-    if (fa == fb && fa != script)
+    if ((fa == fb && fa != script) || (inplace && op == BIN_MUL && ou_left_decides(vm, ta, tb)))
         fb = NULL;
     if (fa && fb && ou_is_subtype(tb, ta) && (fa != fb || ou_is_overloaded(vm, ta, tb, ou_operator_names[op][DUNDER_RIGHT]))) {
         steps[n++] = right;

@@ -17,6 +17,8 @@ Value ou_call_or_notimpl(VM *vm, Value self, NameId name, Value arg);
 bool ou_is_overloaded(VM *vm, Type *ta, Type *tb, NameId name);
 /* += and *= of a built-in sequence come after the right operand's __radd__, __rmul__. */
 bool ou_right_before_inplace(BinOp op, const Type *ta, const Type *tb);
+/* `*=`: the sequence on the right is not asked when there could be one on the left, which is any container or instance. */
+bool ou_left_decides(VM *vm, const Type *ta, const Type *tb);
 Value ou_operator_error(VM *vm, BinOp op, bool inplace, Value a, Value b);      /* nobody knew: TypeError */
 Value ou_compare_unknown(VM *vm, Value a, Value b, CmpOp op);                   /* nobody knew: identity, or TypeError */
 /* o.name; V_NULL and *hook (owned) set: what remains is to call that __getattr__ with o and name. */

@@ -392,6 +392,21 @@ bool ou_right_before_inplace(BinOp op, const Type *ta, const Type *tb)
     return (op == BIN_ADD || op == BIN_MUL) && !(ta->flags & TF_HEAP) && tb->slots.binary[op] == ou_slot_script_binary[op];
 }
 
+/* Is multiplication by an int all that it does with `*`? */
+static bool only_repeats(VM *vm, const Type *t)
+{
+    static const TypeId ids[] = {T_LIST, T_TUPLE, T_STR, T_BYTES, T_BYTEARRAY};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (t->slots.binary[BIN_MUL] == vm->types[ids[i]]->slots.binary[BIN_MUL])
+            return true;
+    return false;
+}
+
+bool ou_left_decides(VM *vm, const Type *ta, const Type *tb)
+{
+    return ((ta->flags & TF_HEAP) || ta->slots.getitem || ta->slots.len || ta->slots.contains) && !only_repeats(vm, ta) && only_repeats(vm, tb);
+}
+
 Value ou_inplace(VM *vm, BinOp op, Value a, Value b)
 {
     Value r;
@@ -407,7 +422,9 @@ Value ou_inplace(VM *vm, BinOp op, Value a, Value b)
         if (r == V_NOTIMPL)
             r = ta->slots.inplace[op](vm, a, b);
     }
-    if (r == V_NOTIMPL)
+    if (r == V_NOTIMPL && op == BIN_MUL && ou_left_decides(vm, ta, ou_type_of(vm, b)))
+        r = ta->slots.binary[op] ? ta->slots.binary[op](vm, a, b) : V_NOTIMPL;
+    else if (r == V_NOTIMPL)
         r = binary_slots(vm, op, a, b);
     if (r == V_NOTIMPL)
         r = ou_operator_error(vm, op, true, a, b);
