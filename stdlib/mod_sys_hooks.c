@@ -140,6 +140,29 @@ static Value sys_getframe(VM *vm, const Value *args, int n)
     return ou_frame_object(vm, &f);
 }
 
+/* {identifier: the innermost Frame} of the threads that run scripts. */
+static Value sys_current_frames(VM *vm, const Value *args, int n)
+{
+    (void)args;
+    (void)n;
+    Value dict = ou_dict_new(vm);
+    for (const ThreadState *t = vm->threads; dict != V_NULL && t; t = t->next) {
+        FrameRef f;
+        if (!ou_frame_of_thread(vm, t, &f))
+            continue;
+        Value key = ou_int_u64(vm, t->ident), frame = V_NULL;
+        if (key != V_NULL)
+            frame = t == vm->thread ? ou_frame_object(vm, &f) : ou_frame_elsewhere(vm, f);
+        if (frame == V_NULL || !ou_dict_set(vm, as_dict(dict), key, frame)) {
+            release(vm, dict);
+            dict = V_NULL;
+        }
+        xrelease(vm, key);
+        xrelease(vm, frame);
+    }
+    return dict;
+}
+
 static Value sys_getframemodulename(VM *vm, const Value *args, int n)
 {
     (void)n;
@@ -217,6 +240,7 @@ const NativeDef ou_sys_hooks[] = {
     {"exception()", sys_exception, "Return the current exception.", 0},
     {"_suggestion(exception, frames=True, /)", sys_suggestion, NULL, 0},
     {"_getframe(depth=0, /)", sys_getframe, NULL, 0},
+    {"_current_frames()", sys_current_frames, NULL, 0},
     {"_getframemodulename(depth=0)", sys_getframemodulename, NULL, 0},
     {"get_asyncgen_hooks()", sys_get_asyncgen_hooks, NULL, 0},
     {"set_asyncgen_hooks(firstiter=None, finalizer=None)", sys_set_asyncgen_hooks, NULL, 0},

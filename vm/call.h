@@ -47,8 +47,11 @@ typedef struct FrameRef {
     bool is_heap;      /* R == as Gen regs */
 } FrameRef;
 bool ou_frame_current(VM *vm, FrameRef *out);
+struct ThreadState;
+bool ou_frame_of_thread(VM *vm, const struct ThreadState *t, FrameRef *out); /* of one that waits for the lock, or the running one */
 bool ou_frame_back(VM *vm, FrameRef *f); /* false: no caller */
 Value ou_frame_object(VM *vm, const FrameRef *f); /* the Frame of an activation that has not ended: always the same; owned */
+Value ou_frame_elsewhere(VM *vm, FrameRef f);      /* of another thread, which goes on: without locals, with all callers; owned */
 bool ou_frame_here(VM *vm, Frame *f);            /* brings f->pc and f->lineno up to date; false: it is not on the stack */
 Value ou_frame_caller(VM *vm, Frame *f);         /* f_back: owned */
 bool ou_frame_clear(VM *vm, Frame *f);           /* frame.clear() */
@@ -64,7 +67,6 @@ bool ou_safepoint(VM *vm);               /* handles vm->attention; false: an exc
 /* Start and end of the evaluator's part of a VM (state.c calls them: boot first of all, fini last), and of a thread. */
 bool ou_eval_boot(VM *vm);
 void ou_eval_fini(VM *vm);
-struct ThreadState;
 bool ou_thread_stack_make(VM *vm, struct ThreadState *t);
 void ou_thread_stack_free(VM *vm, struct ThreadState *t);
 

@@ -20,6 +20,14 @@ bool ou_frame_current(VM *vm, FrameRef *out)
     return fill(out, vm->R, vm->pc);
 }
 
+bool ou_frame_of_thread(VM *vm, const ThreadState *t, FrameRef *out)
+{
+    if (t == vm->thread)
+        return ou_frame_current(vm, out);
+    out->entry = t->entry;
+    return fill(out, t->R, t->pc);
+}
+
 bool ou_frame_back(VM *vm, FrameRef *f)
 {
     (void)vm;
@@ -323,6 +331,25 @@ Value ou_frame_object(VM *vm, const FrameRef *r)
     if (!f)
         f = make_live(vm, r);
     return f ? retain(v_of(f)) : V_NULL; /* the other reference is the table's */
+}
+
+Value ou_frame_elsewhere(VM *vm, FrameRef r)
+{
+    Frame *first = NULL, *last = NULL;
+    do {
+        Frame *f = ou_frame_new(vm, v_of(r.fn), r.pc);
+        if (!f) {
+            if (first)
+                obj_release(vm, first);
+            return V_NULL;
+        }
+        if (last)
+            set_owned(vm, &last->back, v_of(f));
+        else
+            first = f;
+        last = f;
+    } while (ou_frame_back(vm, &r));
+    return v_of(first);
 }
 
 bool ou_frame_running(VM *vm, const Value *R, FrameRef *ref)
