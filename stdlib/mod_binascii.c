@@ -5,6 +5,7 @@
 
 typedef struct BinState {
     Value error, incomplete;
+    uint32_t crc[16][256]; /* what a byte 0 to 15 places ahead does to a CRC-32; filled when first needed */
 } BinState;
 
 static BinState *state_of(VM *vm) { return ou_module_record(vm, MOD_binascii, sizeof(BinState)); }
@@ -382,14 +383,29 @@ static bool checksum_args(VM *vm, const Value *args, int n, Buffer *b, uint32_t 
     return ou_buffer_get(vm, args[0], b, false);
 }
 
+static void crc_tables(uint32_t t[16][256])
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t c = i;
+        for (int k = 0; k < 8; k++)
+            c = c & 1 ? 0xEDB88320u ^ c >> 1 : c >> 1;
+        t[0][i] = c;
+    }
+    for (int k = 1; k < 16; k++)
+        for (int i = 0; i < 256; i++)
+            t[k][i] = t[0][t[k - 1][i] & 255] ^ t[k - 1][i] >> 8;
+}
+
 static Value bin_crc32(VM *vm, const Value *args, int n)
 {
     Buffer b;
-    uint32_t crc, table[256];
+    uint32_t crc;
     if (!checksum_args(vm, args, n, &b, &crc))
         return V_NULL;
     crc = ~crc;
-    if (b.n < 256) { /* by half bytes: the large table costs more than it gives */
+    BinState *st = b.n < 32 ? NULL : state_of(vm);
+    if (!st) { /* by half bytes: short, or at the very end */
+        ou_exc_clear(vm);
         static const uint32_t half[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4, 0x4DB26158, 0x5005713C,
                                           0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C, 0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
         for (int64_t i = 0; i < b.n; i++) {
@@ -400,14 +416,21 @@ static Value bin_crc32(VM *vm, const Value *args, int n)
         ou_buffer_release(vm, &b);
         return v_smallint(~crc);
     }
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t c = i;
-        for (int k = 0; k < 8; k++)
-            c = c & 1 ? 0xEDB88320u ^ c >> 1 : c >> 1;
-        table[i] = c;
+    if (!st->crc[0][1])
+        crc_tables(st->crc);
+    int64_t i = 0;
+    for (; b.n - i >= 16; i += 16) {
+        uint32_t w[4];
+        memcpy(w, b.p + i, 16);
+        w[0] ^= crc;
+        crc = 0;
+        for (int k = 0; k < 4; k++) {
+            uint32_t (*t)[256] = st->crc + 12 - 4 * k;
+            crc ^= t[3][w[k] & 255] ^ t[2][w[k] >> 8 & 255] ^ t[1][w[k] >> 16 & 255] ^ t[0][w[k] >> 24];
+        }
     }
-    for (int64_t i = 0; i < b.n; i++)
-        crc = table[(crc ^ b.p[i]) & 255] ^ crc >> 8;
+    for (; i < b.n; i++)
+        crc = st->crc[0][(crc ^ b.p[i]) & 255] ^ crc >> 8;
     ou_buffer_release(vm, &b);
     return v_smallint(~crc);
 }

@@ -35,11 +35,11 @@ static Value lcm2(VM *vm, Value a, Value b)
     return r;
 }
 
-static Value fold(VM *vm, Tuple *args, Value start, Value (*f)(VM *, Value, Value))
+static Value fold(VM *vm, const Value *items, uint32_t n, Value start, Value (*f)(VM *, Value, Value))
 {
     Value acc = start;
-    for (uint32_t i = 0; acc != V_NULL && i < args->n; i++) {
-        Value x = ou_index(vm, args->items[i]);
+    for (uint32_t i = 0; acc != V_NULL && i < n; i++) {
+        Value x = ou_index(vm, items[i]);
         Value next = x == V_NULL ? V_NULL : f(vm, acc, x);
         xrelease(vm, x);
         release(vm, acc);
@@ -48,16 +48,19 @@ static Value fold(VM *vm, Tuple *args, Value start, Value (*f)(VM *, Value, Valu
     return acc;
 }
 
+/* ND_RAW: a call by position passes the integers themselves and the complement of their count. */
+static Value fold_arguments(VM *vm, const Value *args, int n, Value start, Value (*f)(VM *, Value, Value))
+{
+    if (n < 0) return fold(vm, args, (uint32_t)~n, start, f);
+    return fold(vm, as_tuple(args[0])->items, as_tuple(args[0])->n, start, f);
+}
 Value ou_math_gcd(VM *vm, const Value *args, int n)
 {
-    (void)n;
-    return fold(vm, as_tuple(args[0]), v_smallint(0), gcd2);
+    if (n == ~2 && are_small(args[0], args[1]))
+        return ou_int_u64(vm, gcd64(magnitude(v_small(args[0])), magnitude(v_small(args[1]))));
+    return fold_arguments(vm, args, n, v_smallint(0), gcd2);
 }
-Value ou_math_lcm(VM *vm, const Value *args, int n)
-{
-    (void)n;
-    return fold(vm, as_tuple(args[0]), v_smallint(1), lcm2);
-}
+Value ou_math_lcm(VM *vm, const Value *args, int n) { return fold_arguments(vm, args, n, v_smallint(1), lcm2); }
 
 Value ou_math_isqrt(VM *vm, const Value *args, int n)
 {
@@ -117,6 +120,11 @@ static bool room_for(VM *vm, uint64_t factors, uint64_t bits)
 Value ou_math_factorial(VM *vm, const Value *args, int n)
 {
     (void)n;
+    if (is_small(args[0]) && v_small(args[0]) >= 0 && v_small(args[0]) <= 20) {
+        int64_t f = 1;
+        for (int64_t i = v_small(args[0]); i > 1; i--) f *= i;
+        return ou_int(vm, f);
+    }
     if (!is_intlike(vm, args[0]) && !ou_type_of(vm, args[0])->slots.to_index)
         return ou_raise(vm, E_TYPE, "'%T' object cannot be interpreted as an integer", args[0]);
     Value v = ou_index(vm, args[0]);
@@ -186,9 +194,20 @@ Value ou_math_perm(VM *vm, const Value *args, int n)
     return r;
 }
 
+/* n over k for 0 <= k <= n <= 62: all that is met on the way fits 128 bits, and the result 63. */
+static int64_t few_choose(int64_t n, int64_t k)
+{
+    unsigned __int128 acc = 1;
+    if (k > n - k) k = n - k;
+    for (int64_t i = 1; i <= k; i++) acc = acc * (uint64_t)(n - k + i) / (uint64_t)i;
+    return (int64_t)acc;
+}
+
 Value ou_math_comb(VM *vm, const Value *args, int n)
 {
     (void)n;
+    if (are_small(args[0], args[1]) && v_small(args[1]) >= 0 && v_small(args[0]) >= v_small(args[1]) && v_small(args[0]) <= 62)
+        return ou_int(vm, few_choose(v_small(args[0]), v_small(args[1])));
     Value nk[2], r = V_NULL;
     int64_t k;
     if (!n_and_k(vm, args, nk)) return V_NULL;

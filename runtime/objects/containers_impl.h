@@ -54,6 +54,10 @@ static inline bool is_a_fast(VM *vm, Value v, TypeId id) { return is_exact(v, id
 /* next(it) from inside of an iterator's own next: a chain of iterators nests C calls. */
 static inline Value ou_next_deep(VM *vm, Value it)
 {
+    if (is_exact(it, T_LIST_ITER)) {
+        SeqIter *s = (SeqIter *)v_obj(it);
+        if (s->seq != V_NULL && (uint64_t)s->index < as_list(s->seq)->n) return retain(as_list(s->seq)->items[s->index++]);
+    }
     if (ou_c_deep(vm)) return ou_raise_recursion(vm, NULL);
     vm->c_depth++;
     Value v = ou_next(vm, it);

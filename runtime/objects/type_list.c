@@ -132,8 +132,20 @@ bool ou_list_extend(VM *vm, List *l, Value iterable)
     bool ok = hint >= 0;
     if (ok && hint > 0 && hint < UINT32_MAX / 2 && !set_cap(vm, l, l->cap > l->n + (uint64_t)hint ? l->cap : l->n + (uint64_t)hint))
         ok = false;
+    const Type *native = ou_type_of(vm, it); /* its next() stays what it is */
+    if ((native->flags & TF_HEAP) || !native->slots.next) native = NULL;
     while (ok) {
-        Value v = ou_next(vm, it);
+        Value v;
+        if (!native) {
+            v = ou_next(vm, it);
+        } else {
+            v = ou_charge(vm, 1) ? native->slots.next(vm, it) : V_NULL;
+            if (v != V_NULL && l->n < l->cap) {
+                l->items[l->n++] = v;
+                continue;
+            }
+            if (v == V_NULL && vm->exc != V_NULL && ou_exc_matches(vm, E_STOP_ITERATION)) ou_exc_clear(vm);
+        }
         if (v == V_NULL) {
             ok = vm->exc == V_NULL;
             break;
