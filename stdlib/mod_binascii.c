@@ -63,6 +63,15 @@ static Value bin_hexlify(VM *vm, const Value *args, int n)
     Buffer b;
     if (!ou_buffer_get(vm, args[0], &b, false))
         return V_NULL;
+    if (args[1] == V_NULL && (size_t)b.n < UINT32_MAX / 2) {
+        Value plain = ou_bytes_new(vm, NULL, (size_t)b.n * 2);
+        for (int64_t i = 0; plain != V_NULL && i < b.n; i++) {
+            as_bytes(plain)->data[2 * i] = (uint8_t)"0123456789abcdef"[b.p[i] >> 4];
+            as_bytes(plain)->data[2 * i + 1] = (uint8_t)"0123456789abcdef"[b.p[i] & 15];
+        }
+        ou_buffer_release(vm, &b);
+        return plain;
+    }
     Value s = ou_bytes_hex(vm, b.p, (size_t)b.n, args[1], args[2]);
     ou_buffer_release(vm, &b);
     if (s == V_NULL)

@@ -233,10 +233,27 @@ static Value batched_make(VM *vm, Type *cls, const Value *args, int n, Tuple *kw
     it->flag = strict;
     return v_of(it);
 }
+enum { FEW = 16 };
+static Value batch_of_few(VM *vm, It *it)
+{
+    Value items[FEW], r = V_NULL;
+    int64_t want = it->n[0], got = 0;
+    while (got < want && (items[got] = ou_next_deep(vm, it->v[0])) != V_NULL) got++;
+    if (got == want) return ou_tuple_take(vm, items, (size_t)got);
+    if (!vm->exc && got) {
+        if (it->flag) ou_raise(vm, E_VALUE, "batched(): incomplete batch");
+        else r = ou_tuple_of(vm, items, (size_t)got);
+    }
+    it->done = true;
+    for (int64_t i = 0; i < got; i++) release(vm, items[i]);
+    set_owned(vm, &it->v[0], V_NULL);
+    return r;
+}
 static Value batched_next(VM *vm, Value self)
 {
     It *it = as_it(self);
     if (it->v[0] == V_NULL || it->done) return V_NULL;
+    if (it->n[0] <= FEW) return batch_of_few(vm, it);
     Value l = ou_list_new(vm, it->n[0] < 256 ? (size_t)it->n[0] : 0);
     if (l == V_NULL) return V_NULL;
     while (as_list(l)->n < it->n[0]) {
