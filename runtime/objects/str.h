@@ -8,7 +8,7 @@
 
 #include "runtime/objects/object.h"
 
-enum { STR_INTERNED = 1, STR_CACHED_NAME = 2 /* was used by a method cache: see ou_type_modified */, STR_HASHED = 4 };
+enum { STR_INTERNED = 1, STR_CACHED_NAME = 2 /* an inline cache used it: see ou_type_setattr */, STR_HASHED = 4 };
 
 struct Str {
     Obj h;

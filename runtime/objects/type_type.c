@@ -53,6 +53,12 @@ static bool is_data_descr(VM *vm, Value v) {
     return v != V_NULL && is_obj(v) && ou_type_of(vm, v)->slots.descr_set;
 }
 
+/* Forms of instructions conclude from slots of an instance's class, but not from these: they are looked for each time. */
+static bool slot_is_cached(VM *vm, const Str *name) {
+    return name != vm->names[N_DU_new] && name != vm->names[N_DU_init] && name != vm->names[N_DU_repr] &&
+           name != vm->names[N_DU_str];
+}
+
 bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
     Type *t = (Type *)v_obj(self), *meta = ou_type_of(vm, self);
     if (t->flags & TF_IMMUTABLE) {
@@ -73,11 +79,10 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
     }
     Value old = ou_type_lookup(vm, t, name);
     /* What inline caches conclude from a class: which function a method call finds, and that no data
-     * descriptor stands in the way of an instance's attribute. A counter in a class may change as often as it
-     * likes. */
+     * descriptor stands in the way of an instance's attribute. Of a name that no cache has used nothing was
+     * concluded, and a counter in a class may change as often as it likes. */
     bool method = old != V_NULL && is_obj(old) && (ou_type_of(vm, old)->flags & TF_METHOD_LIKE);
-    bool matters =
-        ((name->flags & STR_CACHED_NAME) && method) || is_data_descr(vm, old) || is_data_descr(vm, v);
+    bool matters = (name->flags & STR_CACHED_NAME) && (method || is_data_descr(vm, old) || is_data_descr(vm, v));
     if (v == V_NULL) {
         int r = ou_dict_del(vm, t->ns, v_of(name));
         if (r == 0) raise_missing(vm, self, name);
@@ -92,7 +97,7 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
     }
     if (ok) {
         ou_type_new_version(vm, t);
-        bool slot = ou_slots_name_changed(vm, t, name);
+        bool slot = ou_slots_name_changed(vm, t, name) && slot_is_cached(vm, name);
         if ((matters || slot) && !ou_shapes_renew(vm, t)) ok = false;
         /* Objects that stand in other classes may have become data descriptors: nothing that was concluded
          * holds. */
