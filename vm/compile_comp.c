@@ -159,8 +159,7 @@ static int generator_expression(Compiler *c, const Expr *e, Scope *s, int dst)
     Comp k = {.e = e, .gens = gens, .acc = NONE, .it0 = ou_push(c)};
     AstPos loc = c->loc;
     c->loc = e->pos;
-    ou_emit(c, OP_MOVE_T, k.it0, 0, 0, 0); /* the loop consumes its iterator: a temporary, not the parameter .0 */
-    ou_emit(c, OP_LOADP, 0, 0, 0, (int32_t)V_UNBOUND);
+    ou_emit(c, OP_MOVE_T, k.it0, 0, 0, 0); /* the loop consumes its iterator; the parameter .0 keeps it until the generator ends */
     generator(c, &k, 0);
     c->loc = e->pos;
     ou_emit(c, OP_RETURNP, 0, 0, 0, (int32_t)V_NONE);

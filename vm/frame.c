@@ -134,8 +134,6 @@ Value ou_frame_locals(VM *vm, const FrameRef *f)
     bool ok = true;
     for (uint32_t k = 0; ok && k < c->varnames->n; k++) {
         Value name = c->varnames->items[k];
-        if (ou_str_eq_c(as_str(name), ".0"))
-            continue;
         Value *place = local_place(f, k);
         ok = !place || add_local(vm, as_dict(d), name, *place, is_exact(*place, T_CELL) && is_cell_variable(c, name));
     }
