@@ -197,13 +197,16 @@ static void enter(Compiler *c, Scope *s)
 
 static void leave(Compiler *c, Scope *s)
 {
-    for (Symbol *y = s->first; y; y = y->next) {
-        if (y->kind != SYM_LOCAL)
-            continue;
-        ou_empty(c, y->reg);
-        if (!y->is_placed)
+    for (Symbol *y = s->first; y; y = y->next)
+        if (y->kind == SYM_LOCAL)
+            ou_empty(c, y->reg);
+}
+
+static void give_back(Compiler *c, Scope *s)
+{
+    for (Symbol *y = s->first; y; y = y->next)
+        if (y->kind == SYM_LOCAL && !y->is_placed)
             ou_hidden_done(c, y->reg);
-    }
 }
 
 int ou_comp(Compiler *c, const Expr *e, int dst)
@@ -231,10 +234,23 @@ int ou_comp(Compiler *c, const Expr *e, int dst)
     c->scope = s;
     enter(c, s);
     ou_emit(c, e->kind == EXPR_ListComp ? OP_MKLIST : e->kind == EXPR_SetComp ? OP_MKSET : OP_MKDICT, acc, 0, 0, 0);
+    int outer = c->unit->handler, failed = outer >= 0 ? ou_label(c) : NONE;
+    if (failed != NONE) /* somebody in this code catches: the variables must be gone then */
+        c->unit->handler = ou_handler(c, failed, acc);
     Comp k = {.e = e, .gens = gens, .acc = acc, .it0 = it};
     generator(c, &k, 0);
+    c->unit->handler = outer;
     c->loc = e->pos;
     leave(c, s);
+    if (failed != NONE) {
+        int end = ou_label(c);
+        ou_jump(c, end);
+        ou_place(c, failed);
+        leave(c, s);
+        ou_emit(c, OP_RERAISE, acc, 0, 0, 0);
+        ou_place(c, end);
+    }
+    give_back(c, s);
     c->scope = up;
     c->unit->top = base;
     if (dst != NONE) {
