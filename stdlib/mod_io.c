@@ -350,12 +350,23 @@ bool ou_io_boot(VM *vm)
            std_stream(vm, st, 2, "stderr", "__stderr__", "<stderr>", true);
 }
 
+static const char *const outputs[] = {"stdout", "stderr"};
+
+void ou_io_unbuffered(VM *vm)
+{
+    for (int i = 0; i < 2; i++) {
+        Value f = ou_dict_get_c(vm, vm->sysdict, outputs[i]);
+        TextFile *plain = f == V_NULL || f == V_NONE ? NULL : ou_io_plain_text(vm, f);
+        if (plain)
+            plain->write_through = true;
+    }
+}
+
 static void flush_std(VM *vm, bool tell)
 {
-    static const char *const names[] = {"stdout", "stderr"};
     Value exc = ou_exc_take(vm);
     for (int i = 0; i < 2; i++) {
-        Value f = vm->sysdict ? ou_dict_get_c(vm, vm->sysdict, names[i]) : V_NULL;
+        Value f = vm->sysdict ? ou_dict_get_c(vm, vm->sysdict, outputs[i]) : V_NULL;
         if (f == V_NULL || f == V_NONE)
             continue;
         retain(f);

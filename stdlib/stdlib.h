@@ -48,6 +48,7 @@ bool ou_require_cap(VM *vm, uint32_t cap, const char *what); /* PermissionError 
 
 /* mod_io.c: the standard streams and what print() and the command line need. */
 bool ou_io_boot(VM *vm);        /* sys.stdin, sys.stdout, sys.stderr */
+void ou_io_unbuffered(VM *vm);  /* what is printed goes out at once */
 void ou_io_flush_std(VM *vm);   /* errors are dropped */
 void ou_io_flush_last(VM *vm);  /* at exit: what could not be written is told on stderr */
 /* Writes to sys.stderr if it is usable, else to file descriptor 2; never raises, keeps what is pending. */

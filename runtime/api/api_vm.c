@@ -1,6 +1,7 @@
 /* Opening and closing a VM, handles, scopes, pins. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/api/api.h"
 #include "runtime/loop/threads.h"
@@ -38,6 +39,8 @@ ouro_vm *ouro_open(const ouro_config *cfg)
     vm->lost_output = cfg->lost_output;
     for (size_t i = 0; cfg->options && cfg->options[i] && i + 1 < sizeof vm->options; i++)
         vm->options[i] = cfg->options[i];
+    if (strchr(vm->options, 'u'))
+        ou_io_unbuffered(vm);
     if (!ou_threads_boot(vm) || !ou_api_boot(vm, cfg->ud)) {
         ou_vm_free(vm);
         return NULL;

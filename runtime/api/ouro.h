@@ -70,7 +70,7 @@ typedef struct ouro_config {
     int optimize;        /* 1: asserts are left out, __debug__ is False; 2: docstrings, too */
     bool safe_path;      /* sys.path gets no folder of the script, nor "" */
     bool dev_mode;       /* sys.flags.dev_mode: asyncio's debug mode, all warnings */
-    const char *options; /* letters of Python's command line ("dEiIqv") that sys.flags is to show; NULL: none */
+    const char *options; /* letters of Python's command line: what sys.flags is to show of "dEiIqv"; u: output is not buffered. NULL: none */
     bool *lost_output;   /* set by ouro_close() when what was printed last could not be written; NULL: nobody asks */
     /* For tests: the allocation with this number fails, and so many in a row from there, small blocks that never reach `alloc`
      * included. 0: none. */

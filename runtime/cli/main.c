@@ -139,25 +139,6 @@ static bool set_xoptions(ouro_vm *vm, const Options *o, ouro_val sys)
     return true;
 }
 
-static bool set_unbuffered(ouro_vm *vm, ouro_val sys)
-{
-    static const char *const names[] = {"stdout", "stderr"};
-    for (int k = 0; k < 2; k++) {
-        ouro_val stream, reconfigure;
-        if (ouro_get_attr(vm, sys, names[k], &stream) != OURO_OK)
-            return false;
-        if (ouro_is_none(vm, stream))
-            continue;
-        if (ouro_get_attr(vm, stream, "reconfigure", &reconfigure) != OURO_OK)
-            return false;
-        static const char code[] = "lambda f: f(write_through=True)";
-        ouro_val f;
-        if (ouro_eval(vm, code, sizeof code - 1, "<ouro>", &f) != OURO_OK || ouro_call(vm, f, 1, &reconfigure, NULL) != OURO_OK)
-            return false;
-    }
-    return true;
-}
-
 static bool set_sys(ouro_vm *vm, const Options *o, int argc, char **argv)
 {
     ouro_val sys, list;
@@ -176,8 +157,7 @@ static bool set_sys(ouro_vm *vm, const Options *o, int argc, char **argv)
         if (ouro_call_method(vm, list, "append", 1, &v, NULL) != OURO_OK)
             return false;
     }
-    return ouro_set_attr(vm, sys, "orig_argv", list) == OURO_OK && set_warnings(vm, o, sys) && set_xoptions(vm, o, sys) &&
-           (!o->unbuffered || set_unbuffered(vm, sys));
+    return ouro_set_attr(vm, sys, "orig_argv", list) == OURO_OK && set_warnings(vm, o, sys) && set_xoptions(vm, o, sys);
 }
 
 /* ---- running ---------------------------------------------------------------------------------------------------------------- */

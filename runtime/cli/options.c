@@ -58,14 +58,13 @@ static bool say_version(int *status)
 static void set_flag(Options *o, char letter)
 {
     size_t n = strlen(o->letters);
-    if (strchr("bdEiqv", letter) && n + 1 < sizeof o->letters)
+    if (strchr("bdEiquv", letter) && n + 1 < sizeof o->letters)
         o->letters[n] = letter;
     else if (letter == 'I' && n + 2 < sizeof o->letters)
         memcpy(o->letters + n, "EI", 2);
     switch (letter) {
     case 'i': o->interactive = true; break;
     case 'q': o->quiet = true; break;
-    case 'u': o->unbuffered = true; break;
     case 'O': o->optimize++; break;
     case 'P': o->safe_path = true; break;
     case 'E': o->no_env = true; break;
@@ -161,7 +160,8 @@ bool options_parse(Options *o, int argc, char **argv, int *status)
     }
     o->rest = at;
     if (!o->no_env) {
-        o->unbuffered = o->unbuffered || is_set("PYTHONUNBUFFERED");
+        if (is_set("PYTHONUNBUFFERED"))
+            set_flag(o, 'u');
         o->dev_mode = o->dev_mode || is_set("PYTHONDEVMODE");
     }
     return true;

@@ -10,7 +10,7 @@ typedef struct Options {
     bool dash;              /* "-" was given */
     const char *what;       /* file, code or module */
     int rest;               /* index of the program's first argument */
-    bool interactive, quiet, unbuffered, isolated, no_env, safe_path, dev_mode;
+    bool interactive, quiet, isolated, no_env, safe_path, dev_mode;
     int optimize;
     char letters[32];       /* those that sys.flags shows, as often as they were given */
     const char **warnings;  /* of -W; room for argc entries */
