@@ -454,7 +454,7 @@ static Value pack_with(VM *vm, Struct *s, const Value *items, int64_t n)
     if (s->size > UINT32_MAX - 64)
         return ou_raise_memory(vm);
     Value r = ou_bytes_new(vm, NULL, (size_t)s->size);
-    if (r != V_NULL && s->size && !pack_all(vm, s, as_bytes(r)->data, items)) {
+    if (r != V_NULL && !pack_all(vm, s, as_bytes(r)->data, items)) {
         release(vm, r);
         return V_NULL;
     }

@@ -324,7 +324,7 @@ static bool all_zero(const char *s, size_t n)
 static size_t short_exponent(double a, int precision, unsigned flags, char *out)
 {
     if (precision == 0) precision = 1;
-    size_t n = (size_t)sprintf(out, "%.*e", precision - 1, a), e = n;
+    size_t n = (size_t)sprintf(out, flags & DBL_ALT ? "%#.*e" : "%.*e", precision - 1, a), e = n;
     while (out[--e] != 'e') {
     }
     if (atoi(out + e + 1) != precision - 1) return 0;

@@ -131,8 +131,8 @@ Value ou_format_str(VM *vm, Value v, Value spec)
     FormatSpec f;
     if (!ou_format_parse(vm, as_str(spec), &f, v))
         return V_NULL;
-    if (f.grouping) {
-        bad_grouping(vm, f.grouping, f.type ? f.type : 's');
+    if (f.grouping && (!f.type || f.type == 's')) {
+        bad_grouping(vm, f.grouping, 's');
         return V_NULL;
     }
     if (f.type && f.type != 's') {

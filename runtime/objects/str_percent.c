@@ -19,7 +19,7 @@ typedef struct Percent {
 
 typedef struct Directive {
     bool left, plus, space, alt, zero;
-    int64_t width, precision; /* -1: none */
+    int64_t width, precision; /* precision -1: none */
 } Directive;
 
 static bool fail(Percent *f, TypeId err, const char *msg)
@@ -300,7 +300,7 @@ static bool put_converted(Percent *f, const Directive *d, Value v, char c)
 
 static bool directive(Percent *f, const char *begin, const char **pp, const char *end)
 {
-    Directive d = {.width = -1, .precision = -1};
+    Directive d = {.precision = -1};
     const char *p = *pp;
     if (p < end && *p == '%') {
         ou_sb_putc(f->out, '%');
@@ -328,7 +328,7 @@ static bool directive(Percent *f, const char *begin, const char **pp, const char
     }
     if (!read_size(f, &p, end, &d.width, "width too big"))
         return false;
-    if (d.width < -1) {
+    if (d.width < 0) {
         d.left = true;
         d.width = -d.width;
     }

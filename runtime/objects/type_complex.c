@@ -225,9 +225,10 @@ static bool from_text(VM *vm, Value v, C *out)
     char fixed[128], *t = fixed;
     if (s->size > sizeof fixed && !(t = ou_alloc(&vm->heap, s->size))) return ou_raise_memory(vm), false;
     size_t len = ou_number_text(s->data, s->size, t);
-    bool ok = ou_number_unscore(t, &len) && parse(t, len, out);
+    bool plain = ou_number_unscore(t, &len), ok = plain && parse(t, len, out);
     if (t != fixed) ou_free(&vm->heap, t, s->size);
-    if (!ok) ou_raise(vm, E_VALUE, "complex() arg is a malformed string");
+    if (!plain) ou_raise(vm, E_VALUE, "could not convert string to complex: %R", v);
+    else if (!ok) ou_raise(vm, E_VALUE, "complex() arg is a malformed string");
     return ok;
 }
 
