@@ -46,8 +46,8 @@ static void leave_frame(VM *vm, Value *R, const Ins *pc, const Code *c, Value ex
     unsigned n = c->nlocals;
     if (tb)
         ou_traceback_unlink(vm, tb); /* caught, and raised again */
-    if (c->watched && frames_watched(vm))
-        ou_frame_left(vm, R, pc, tb);
+    if (c->watched && frames_watched(vm)) /* a frame object stands where the exception came from, not where it was raised again */
+        ou_frame_left(vm, R, tb && tb->pc < c->ncode ? &c->code[tb->pc + 1] : pc, tb);
     if (tb)
         tb->R = NULL;
     bool any = false;
