@@ -1,9 +1,9 @@
-/* The rarer instructions, one function each by group; ou_slow_misc dispatches. The rules of eval.c hold: temporaries are
- * consumed on every path, results go to A. */
+/* The rarer instructions, one function each by group; more of them in misc_build.c and misc_match.c. Entry point: ou_slow_misc,
+ * which dispatches. The rules of eval.c hold: temporaries are consumed on every path, results go to A. */
 #include "runtime/objects/import.h"
 #include "runtime/objects/numbers.h"
 #include "runtime/objects/typing.h"
-#include "vm/eval.h"
+#include "vm/misc.h"
 
 #define A INS_A(i)
 #define B INS_B(i)
@@ -51,300 +51,6 @@ static bool get_class_free(VM *vm, Value *R, const Ins *pc, Ins i)
     }
     put(vm, R, A, v);
     return true;
-}
-
-/* ---- building ---- */
-
-static bool make_set(VM *vm, Value *R, Ins i)
-{
-    Value s = ou_set_new(vm, T_SET);
-    bool ok = s != V_NULL;
-    for (int32_t k = 0; k < D; k++) {
-        ok = ok && ou_set_add(vm, as_set(s), R[A + k]);
-        release(vm, R[A + k]);
-    }
-    if (!ok) {
-        xrelease(vm, s);
-        return false;
-    }
-    R[A] = s;
-    return true;
-}
-
-static bool make_dict(VM *vm, Value *R, Ins i)
-{
-    Value d = ou_dict_new(vm);
-    bool ok = d != V_NULL;
-    for (int32_t k = 0; k < D; k++) {
-        Value *p = &R[A + 2 * k];
-        ok = ok && ou_dict_set(vm, as_dict(d), p[0], p[1]);
-        release(vm, p[0]);
-        release(vm, p[1]);
-    }
-    if (!ok) {
-        xrelease(vm, d);
-        return false;
-    }
-    R[A] = d;
-    return true;
-}
-
-static bool make_str(VM *vm, Value *R, Ins i)
-{
-    Value v = D == 0 ? retain(vm->empty_str) : ou_str_join(vm, vm->empty_str, &R[A], (size_t)D);
-    for (int32_t k = 0; k < D; k++)
-        release(vm, R[A + k]);
-    if (v == V_NULL)
-        return false;
-    R[A] = v;
-    return true;
-}
-
-static bool make_slice(VM *vm, Value *R, Ins i)
-{
-    Value v = ou_slice_new(vm, R[A], R[A + 1], C == 3 ? R[A + 2] : V_NONE);
-    for (unsigned k = 0; k < C; k++)
-        release(vm, R[A + k]);
-    if (v == V_NULL)
-        return false;
-    R[A] = v;
-    return true;
-}
-
-static bool list_extend(VM *vm, Value *R, Ins i)
-{
-    Value src = R[B];
-    Type *t = ou_type_of(vm, src);
-    bool ok = false;
-    if (!t->slots.iter && !t->slots.getitem)
-        ou_raise(vm, E_TYPE, "Value after * must be an iterable, not %T", src);
-    else
-        ok = ou_list_extend(vm, as_list(R[A]), src);
-    consume(vm, R, B);
-    return ok;
-}
-
-/* f(*x): CPython names the function when x is not iterable. */
-static bool star_tuple(VM *vm, Value *R, Ins i)
-{
-    Value src = R[A];
-    if (is_exact(src, T_TUPLE))
-        return true;
-    Type *t = ou_type_of(vm, src);
-    Value v = V_NULL;
-    if (!t->slots.iter && !t->slots.getitem) {
-        Value text = ou_callee_text(vm, R[B]);
-        if (text != V_NULL)
-            ou_raise(vm, E_TYPE, "%U argument after * must be an iterable, not %T", text, src);
-        xrelease(vm, text);
-    } else {
-        v = ou_tuple_from(vm, src);
-    }
-    release(vm, src);
-    R[A] = v;
-    return v != V_NULL;
-}
-
-static bool dict_update(VM *vm, Value *R, Ins i)
-{
-    Value src = R[B];
-    bool ok = true, missing;
-    if (!ou_is_a(vm, src, T_DICT)) {
-        Value keys = ou_getattr_opt(vm, src, name_of(vm, N_keys), &missing);
-        if (keys == V_NULL) {
-            ok = false;
-            if (missing)
-                ou_raise(vm, E_TYPE, "'%T' object is not a mapping", src);
-        }
-        xrelease(vm, keys);
-    }
-    ok = ok && ou_dict_update(vm, as_dict(R[A]), src);
-    consume(vm, R, B);
-    return ok;
-}
-
-static bool raise_repeated(VM *vm, Value callee, Value key)
-{
-    Value text = ou_callee_text(vm, callee);
-    if (text != V_NULL)
-        ou_raise(vm, E_TYPE, "%U got multiple values for keyword argument '%S'", text, key);
-    xrelease(vm, text);
-    return false;
-}
-
-/* One keyword argument; v V_NULL: the value is src[k]. CPython takes the KeyError of a __getitem__ for its own. */
-static bool merge_item(VM *vm, Value *R, Ins i, Value k, Value v, Value src)
-{
-    if (ou_dict_get(vm, as_dict(R[A]), k) != V_NULL)
-        return raise_repeated(vm, R[C], k);
-    if (vm->exc != V_NULL)
-        return false;
-    v = v != V_NULL ? retain(v) : ou_getitem(vm, src, k);
-    if (v == V_NULL && ou_exc_matches(vm, E_KEY)) {
-        Value exc = ou_exc_take(vm);
-        Tuple *args = as_tuple(as_exc(exc)->args);
-        if (args->n == 1)
-            raise_repeated(vm, R[C], args->items[0]);
-        else
-            ou_exc_restore(vm, retain(exc));
-        release(vm, exc);
-        return false;
-    }
-    bool ok = v != V_NULL && ou_dict_set(vm, as_dict(R[A]), k, v);
-    xrelease(vm, v);
-    return ok;
-}
-
-/* A mapping that is no dict: its keys() may name one twice. */
-static bool merge_mapping(VM *vm, Value *R, Ins i, Value src)
-{
-    bool missing = false;
-    Value f = ou_getattr_opt(vm, src, name_of(vm, N_keys), &missing);
-    if (f == V_NULL && missing) {
-        Value text = ou_callee_text(vm, R[C]);
-        if (text != V_NULL)
-            ou_raise(vm, E_TYPE, "%U argument after ** must be a mapping, not %T", text, src);
-        xrelease(vm, text);
-    }
-    Value keys = f == V_NULL ? V_NULL : ou_call0(vm, f), list = keys == V_NULL ? V_NULL : ou_list_from(vm, keys);
-    if (list == V_NULL && keys != V_NULL && ou_exc_matches(vm, E_TYPE) && !ou_type_of(vm, keys)->slots.iter) {
-        ou_exc_clear(vm);
-        ou_raise(vm, E_TYPE, "%T.keys() returned a non-iterable (type %T)", src, keys);
-    }
-    bool ok = list != V_NULL;
-    for (uint32_t k = 0; ok && k < as_list(list)->n; k++)
-        ok = merge_item(vm, R, i, as_list(list)->items[k], V_NULL, src);
-    xrelease(vm, f);
-    xrelease(vm, keys);
-    xrelease(vm, list);
-    return ok;
-}
-
-static bool dict_merge(VM *vm, Value *R, Ins i)
-{
-    Value src = retain(R[B]);
-    bool ok = true;
-    if (ou_is_a(vm, src, T_DICT) && ou_type_of(vm, src)->slots.iter == ou_builtin(vm, T_DICT)->slots.iter) {
-        uint32_t pos = 0;
-        Value k, v;
-        while (ok && ou_dict_next(as_dict(src), &pos, &k, &v))
-            ok = merge_item(vm, R, i, k, v, src);
-    } else {
-        ok = merge_mapping(vm, R, i, src);
-    }
-    release(vm, src);
-    consume(vm, R, B);
-    return ok;
-}
-
-static bool format_value(VM *vm, Value *R, Ins i)
-{
-    Value v = R[B], spec = D ? R[B + 1] : V_NULL;
-    Value t = v;
-    switch (C) {
-    case 's': t = ou_str(vm, v); break;
-    case 'r': t = ou_repr(vm, v); break;
-    case 'a': t = ou_ascii(vm, v); break;
-    default: retain(t);
-    }
-    Value out = V_NULL;
-    if (t != V_NULL) {
-        if (spec == V_NULL && is_str(t))
-            out = retain(t);
-        else
-            out = ou_format(vm, t, spec == V_NULL ? vm->empty_str : spec);
-    }
-    xrelease(vm, t);
-    consume(vm, R, B);
-    if (spec != V_NULL)
-        release(vm, spec);
-    if (out == V_NULL)
-        return false;
-    put(vm, R, A, out);
-    return true;
-}
-
-/* The items of R[A], which is released, as a list; with a star at least n of them, else exactly n. V_NULL raised. */
-static Value unpack_list(VM *vm, Value *R, unsigned a, uint32_t n, bool star)
-{
-    Value o = R[a], list = V_NULL;
-    Type *t = ou_type_of(vm, o);
-    if (!t->slots.iter && !t->slots.getitem)
-        ou_raise(vm, E_TYPE, "cannot unpack non-iterable %T object", o);
-    else if (is_exact(o, T_LIST) || is_exact(o, T_TUPLE))
-        list = ou_list_from(vm, o);
-    else {
-        Value it = ou_iter(vm, o); /* by its iterator: the object itself is not asked for its length */
-        if (it != V_NULL && star)
-            list = ou_list_from(vm, it);
-        else if (it != V_NULL)
-            list = ou_list_of(vm, NULL, 0);
-        for (uint32_t k = 0; !star && list != V_NULL && k <= n; k++) { /* no further than it takes to see that there are too many */
-            Value v = ou_next(vm, it);
-            bool ok = v != V_NULL ? ou_list_append(vm, as_list(list), v) : vm->exc == V_NULL;
-            xrelease(vm, v);
-            if (!ok) {
-                release(vm, list);
-                list = V_NULL;
-            } else if (v == V_NULL) {
-                break;
-            }
-        }
-        xrelease(vm, it);
-    }
-    release(vm, o);
-    if (list == V_NULL)
-        return V_NULL;
-    uint32_t got = as_list(list)->n;
-    if (got < n)
-        ou_raise(vm, E_VALUE, star ? "not enough values to unpack (expected at least %d, got %d)"
-                                   : "not enough values to unpack (expected %d, got %d)", (int)n, (int)got);
-    else if (got > n && !star)
-        ou_raise(vm, E_VALUE, "too many values to unpack (expected %d)", (int)n);
-    else
-        return list;
-    release(vm, list);
-    return V_NULL;
-}
-
-/* `before` items, the list between, `after` items. */
-static bool spread(VM *vm, const List *l, uint32_t before, uint32_t after, Value *out)
-{
-    Value mid = ou_list_of(vm, l->items + before, l->n - before - after);
-    if (mid == V_NULL)
-        return false;
-    for (uint32_t k = 0; k < before; k++)
-        out[k] = retain(l->items[k]);
-    out[before] = mid;
-    for (uint32_t k = 0; k < after; k++)
-        out[before + 1 + k] = retain(l->items[l->n - after + k]);
-    return true;
-}
-
-static bool unpack_ex(VM *vm, Value *R, Ins i)
-{
-    Value list = unpack_list(vm, R, A, (uint32_t)B + C, true);
-    bool ok = list != V_NULL && spread(vm, as_list(list), B, C, R + A);
-    xrelease(vm, list);
-    return ok;
-}
-
-static bool unpack_far(VM *vm, Value *R, Ins i)
-{
-    uint32_t n = (uint32_t)D;
-    Value list = unpack_list(vm, R, A, C ? B + n : n, C), far = V_NULL;
-    bool ok = list != V_NULL && (far = ou_far_new(vm, C ? B + 1 + n : n)) != V_NULL;
-    Value *v = ok ? ((Far *)v_obj(far))->v : NULL;
-    if (ok && C)
-        ok = spread(vm, as_list(list), B, n, v);
-    for (uint32_t k = 0; ok && !C && k < n; k++)
-        v[k] = retain(as_list(list)->items[k]);
-    xrelease(vm, list);
-    if (ok)
-        R[A] = far;
-    else
-        xrelease(vm, far);
-    return ok;
 }
 
 /* ---- functions and classes ---- */
@@ -530,163 +236,6 @@ static bool with_enter(VM *vm, Value *R, Ins i)
     return true;
 }
 
-/* ---- match ---- */
-
-static bool match_keys(VM *vm, Value *R, Ins i)
-{
-    Value subject = R[B], keys = R[C];
-    uint32_t n = as_tuple(keys)->n;
-    Value values = V_NULL, get = V_NULL, seen = V_NULL, out = V_NULL, dummy = V_NULL;
-    if (n == 0) {
-        put(vm, R, A, retain(vm->empty_tuple));
-        return true;
-    }
-    values = ou_tuple_new(vm, n);
-    seen = ou_set_new(vm, T_SET);
-    get = ou_getattr(vm, subject, name_of(vm, N_get));
-    if (values == V_NULL || seen == V_NULL || get == V_NULL)
-        goto done;
-    dummy = ou_list_new(vm, 0); /* an object that no mapping holds */
-    if (dummy == V_NULL)
-        goto done;
-    for (uint32_t k = 0; k < n; k++) {
-        Value key = as_tuple(keys)->items[k];
-        int dup = ou_set_has(vm, as_set(seen), key);
-        if (dup > 0)
-            ou_raise(vm, E_VALUE, "mapping pattern checks duplicate key (%R)", key);
-        if (dup || !ou_set_add(vm, as_set(seen), key))
-            goto done;
-        Value v = ou_call2(vm, get, key, dummy);
-        if (v == V_NULL)
-            goto done;
-        if (v == dummy) {
-            release(vm, v);
-            out = V_NONE;
-            goto done;
-        }
-        set_owned(vm, &as_tuple(values)->items[k], v);
-    }
-    out = retain(values);
-done:
-    xrelease(vm, values);
-    xrelease(vm, seen);
-    xrelease(vm, get);
-    xrelease(vm, dummy);
-    if (out == V_NULL)
-        return false;
-    put(vm, R, A, out);
-    return true;
-}
-
-static bool match_rest(VM *vm, Value *R, Ins i)
-{
-    Value d = ou_dict_new(vm);
-    if (d == V_NULL)
-        return false;
-    bool ok = ou_dict_update(vm, as_dict(d), R[B]);
-    Tuple *keys = as_tuple(R[C]);
-    for (uint32_t k = 0; ok && k < keys->n; k++)
-        ok = ou_dict_del(vm, as_dict(d), keys->items[k]) >= 0;
-    if (!ok) {
-        release(vm, d);
-        return false;
-    }
-    put(vm, R, A, d);
-    return true;
-}
-
-/* One attribute of a class pattern: 1 got it (owned), 0 the subject has none, -1 raised. */
-static int match_attr(VM *vm, Value subject, Type *cls, Value name, Value seen, Value *out)
-{
-    int dup = ou_set_has(vm, as_set(seen), name);
-    if (dup > 0)
-        ou_raise(vm, E_TYPE, "%N() got multiple sub-patterns for attribute %R", cls, name);
-    if (dup || !ou_set_add(vm, as_set(seen), name))
-        return -1;
-    bool missing;
-    *out = ou_getattr_opt(vm, subject, as_str(name), &missing);
-    return *out != V_NULL ? 1 : missing ? 0 : -1;
-}
-
-static Value match_class_values(VM *vm, Value subject, Value cls, Tuple *kw, unsigned npos)
-{
-    if (!ou_is_a(vm, cls, T_TYPE))
-        return ou_raise(vm, E_TYPE, "called match pattern must be a class");
-    Type *t = (Type *)v_obj(cls);
-    int is = ou_isinstance(vm, subject, cls);
-    if (is <= 0)
-        return is < 0 ? V_NULL : V_NONE;
-    Value values = ou_tuple_new(vm, npos + kw->n), seen = ou_set_new(vm, T_SET), out = V_NULL;
-    if (values == V_NULL || seen == V_NULL)
-        goto done;
-    Value *items = as_tuple(values)->items;
-    if (npos) {
-        bool missing;
-        Value args = ou_getattr_opt(vm, cls, name_of(vm, N_DU_match_args), &missing);
-        if (args == V_NULL) {
-            if (!missing)
-                goto done;
-            bool self = false;
-            for (Type *b = t; b; b = b->base)
-                self = self || (b->flags & TF_MATCH_SELF);
-            unsigned allowed = self ? 1 : 0;
-            if (npos > allowed) {
-                ou_raise(vm, E_TYPE, "%N() accepts %d positional sub-pattern%s (%d given)", t, (int)allowed, allowed == 1 ? "" : "s", (int)npos);
-                goto done;
-            }
-            items[0] = retain(subject);
-        } else {
-            if (!is_exact(args, T_TUPLE)) {
-                ou_raise(vm, E_TYPE, "%N.__match_args__ must be a tuple (got %T)", t, args);
-                release(vm, args);
-                goto done;
-            }
-            if (npos > as_tuple(args)->n) {
-                uint32_t n = as_tuple(args)->n;
-                ou_raise(vm, E_TYPE, "%N() accepts %d positional sub-pattern%s (%d given)", t, (int)n, n == 1 ? "" : "s", (int)npos);
-                release(vm, args);
-                goto done;
-            }
-            for (unsigned k = 0; k < npos; k++) {
-                Value name = as_tuple(args)->items[k], v;
-                int got = -1;
-                if (!is_str(name))
-                    ou_raise(vm, E_TYPE, "__match_args__ elements must be strings (got %T)", name);
-                else
-                    got = match_attr(vm, subject, t, name, seen, &v);
-                if (got <= 0) {
-                    out = got < 0 ? V_NULL : V_NONE;
-                    release(vm, args);
-                    goto done;
-                }
-                items[k] = v;
-            }
-            release(vm, args);
-        }
-    }
-    for (uint32_t k = 0; k < kw->n; k++) {
-        Value v;
-        int got = match_attr(vm, subject, t, kw->items[k], seen, &v);
-        if (got <= 0) {
-            out = got < 0 ? V_NULL : V_NONE;
-            goto done;
-        }
-        items[npos + k] = v;
-    }
-    out = retain(values);
-done:
-    xrelease(vm, values);
-    xrelease(vm, seen);
-    return out;
-}
-
-/* Is v a sequence (or a mapping) for patterns? Its class has inherited the flag or got it by registration with an abstract
- * class of collections.abc. */
-static bool match_collection(VM *vm, Value v, bool sequence)
-{
-    return (ou_type_of(vm, v)->flags & (sequence ? TF_SEQUENCE : TF_MAPPING)) != 0;
-}
-
 /* ---- coroutines ---- */
 
 static bool get_await(VM *vm, Value *R, Ins i)
@@ -870,7 +419,7 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         consume(vm, R, A);
         return ok;
     case OP_MKSLICE:
-        return make_slice(vm, R, i);
+        return ou_do_make_slice(vm, R, i);
     case OP_SUPERATTR:
         return super_attr(vm, R, pc, i);
     case OP_NEG:
@@ -904,17 +453,17 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         consume(vm, R, B);
         return store(vm, R, A, v);
     case OP_UNPACKEX:
-        return unpack_ex(vm, R, i);
+        return ou_do_unpack_ex(vm, R, i);
     case OP_UNPACKFAR:
-        return unpack_far(vm, R, i);
+        return ou_do_unpack_far(vm, R, i);
     case OP_MKSET:
-        return make_set(vm, R, i);
+        return ou_do_make_set(vm, R, i);
     case OP_MKDICT:
-        return make_dict(vm, R, i);
+        return ou_do_make_dict(vm, R, i);
     case OP_MKSTR:
-        return make_str(vm, R, i);
+        return ou_do_make_str(vm, R, i);
     case OP_LISTEXTEND:
-        return list_extend(vm, R, i);
+        return ou_do_list_extend(vm, R, i);
     case OP_SETADD:
         ok = ou_set_add(vm, as_set(R[A]), R[B]);
         consume(vm, R, B);
@@ -929,18 +478,18 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         consume(vm, R, C);
         return ok;
     case OP_DICTUPDATE:
-        return dict_update(vm, R, i);
+        return ou_do_dict_update(vm, R, i);
     case OP_DICTMERGE:
-        return dict_merge(vm, R, i);
+        return ou_do_dict_merge(vm, R, i);
     case OP_LISTTUPLE:
         if (C)
-            return star_tuple(vm, R, i);
+            return ou_do_star_tuple(vm, R, i);
         v = ou_tuple_of(vm, as_list(R[A])->items, as_list(R[A])->n);
         release(vm, R[A]);
         R[A] = v;
         return v != V_NULL;
     case OP_FORMAT:
-        return format_value(vm, R, i);
+        return ou_do_format_value(vm, R, i);
     case OP_MKFUNC:
         return make_function(vm, R, i);
     case OP_BUILDCLASS:
@@ -1010,18 +559,18 @@ bool ou_slow_misc(VM *vm, Value *R, const Ins *pc)
         return ok;
     case OP_MATCHSEQ:
     case OP_MATCHMAP:
-        return store(vm, R, A, v_bool(match_collection(vm, R[B], INS_OP(i) == OP_MATCHSEQ)));
+        return store(vm, R, A, v_bool(ou_do_match_collection(vm, R[B], INS_OP(i) == OP_MATCHSEQ)));
     case OP_MATCHLEN: {
         int64_t n = ou_len(vm, R[B]);
         return n >= 0 && store(vm, R, A, ou_int(vm, n));
     }
     case OP_MATCHKEYS:
-        return match_keys(vm, R, i);
+        return ou_do_match_keys(vm, R, i);
     case OP_MATCHREST:
-        return match_rest(vm, R, i);
+        return ou_do_match_rest(vm, R, i);
     case OP_MATCHCLASS: {
         Value cls = R[C], kw = R[C + 1];
-        v = match_class_values(vm, R[B], cls, as_tuple(kw), (unsigned)D);
+        v = ou_do_match_class_values(vm, R[B], cls, as_tuple(kw), (unsigned)D);
         release(vm, cls);
         release(vm, kw);
         return store(vm, R, A, v);

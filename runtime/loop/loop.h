@@ -139,7 +139,10 @@ Value ou_call_soon_native(VM *vm, Loop *l, HandleFn fn, Value owner, Value arg);
 Value ou_call_at_native(VM *vm, Loop *l, double when, HandleFn fn, Value owner, Value arg);
 Value ou_call_at(VM *vm, Loop *l, double when, Value cb, Value args, Value ctx);
 bool ou_handle_run(VM *vm, Handle *h);      /* unless it was cancelled; false: an exception leaves the loop */
+double ou_monotonic(void); /* seconds */
 double ou_loop_time(VM *vm, Loop *l);
+void ou_set_running_loop(VM *vm, Loop *l); /* of the calling thread; NULL: none */
+static inline uint32_t ou_ready_count(const Loop *l) { return l->tail_at - l->head; }
 bool ou_loop_run_once(VM *vm, Loop *l, bool block); /* one iteration; false: an exception leaves the loop */
 void ou_loop_call_exception_handler(VM *vm, Loop *l, const char *message, Value exc, const char *key, Value subject);
 Loop *ou_running_loop(VM *vm);              /* borrowed; NULL: none */
