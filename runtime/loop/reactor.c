@@ -8,7 +8,8 @@
 #include <poll.h>
 #include <sched.h>
 
-static void on_timer(uv_timer_t *t) { (void)t; }
+/* uv_run() runs what is due before it polls: when the timer has fired there, it must not wait for something else any more. */
+static void on_timer(uv_timer_t *t) { uv_stop(t->loop); }
 static void on_async(uv_async_t *a) { (void)a; }
 
 bool ou_reactor_init(VM *vm, Loop *l)

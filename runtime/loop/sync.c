@@ -367,7 +367,16 @@ static Value lock_locked(VM *vm, const Value *args, int n)
     (void)n;
     return v_bool(as_sync(args[0])->value != 0);
 }
-/* __aexit__ of Lock and Semaphore: calls release(), which a subclass may have overridden, when it is awaited. */
+/* Calls release(), which a subclass may have overridden. Of a plain lock without a bound method in between: what frees a lock must
+ * not fail for want of memory, or whoever waits for it waits for ever. */
+static Value call_release(VM *vm, Value self)
+{
+    Type *t = ou_type_of(vm, self);
+    bool plain = !(t->flags & TF_HEAP) && ou_instance_get(vm, v_obj(self), name_of(vm, N_release)) == V_NULL;
+    Value f = plain ? ou_type_lookup(vm, t, name_of(vm, N_release)) : V_NULL;
+    return f == V_NULL ? ou_call_method(vm, self, name_of(vm, N_release), NULL, 0, NULL) : ou_call1(vm, f, self);
+}
+/* __aexit__ of Lock and Semaphore: frees it when it is awaited. */
 static GenResult aexit_step(VM *vm, NativeCoro *c, Value value, Value exc, Value *out)
 {
     (void)value;
@@ -375,7 +384,7 @@ static GenResult aexit_step(VM *vm, NativeCoro *c, Value value, Value exc, Value
         ou_raise_value(vm, exc);
         return GEN_ERROR;
     }
-    Value v = ou_call_method_c(vm, c->slots[WS_OWNER], "release", NULL, 0);
+    Value v = call_release(vm, c->slots[WS_OWNER]);
     if (v == V_NULL)
         return GEN_ERROR;
     release(vm, v);
@@ -388,7 +397,7 @@ Value ou_sync_aexit(VM *vm, const Value *args, int n)
     (void)n;
     Value coro = ou_wait_start(vm, &aexit_kind, args[0]);
     if (coro == V_NULL) { /* no memory for what would give it back: it must not stay taken */
-        Value exc = ou_exc_take(vm), v = ou_call_method_c(vm, args[0], "release", NULL, 0);
+        Value exc = ou_exc_take(vm), v = call_release(vm, args[0]);
         if (v == V_NULL)
             ou_exc_clear(vm);
         xrelease(vm, v);
