@@ -273,6 +273,7 @@ Shape *ou_shape_add(VM *vm, Shape *s, Str *interned);            /* the shape af
 bool ou_shape_to_dict(VM *vm, Obj *o);                           /* moves the instance to dict mode */
 /* A class attribute changed in a way that inline caches may have seen: gives every instance of t and its subclasses a new shape. */
 bool ou_shapes_renew(VM *vm, Type *t);
+void ou_shapes_cover_slots(VM *vm, Type *t); /* attributes of the class have changed: slots whose descriptor is not found any more lose their name */
 
 /* ---- operations on any value (ops.c) ------------------------------------------------------------------------------ */
 Value ou_repr(VM *vm, Value v);

@@ -3,6 +3,8 @@
  * thing to know: an inline cache compares nothing but shape ids. So whatever a cache may have concluded from
  * a class ends by giving the shapes of that class new ids (ou_shapes_renew); an id is never used for anything
  * else again. */
+#include <string.h>
+
 #include "runtime/objects/errors.h"
 #include "runtime/objects/typeimpl.h"
 
@@ -204,6 +206,35 @@ bool ou_shape_to_dict(VM *vm, Obj *o) {
     tail->slots[t->nslots] = d;
     o->shape = to->id;
     return true;
+}
+
+static void rebuild_index(Shape *s) {
+    uint32_t size = index_size(s->nkeys);
+    memset(s->index, 0, size);
+    for (uint32_t i = 0; i < s->nkeys; i++) {
+        uint32_t h = ptr_hash(s->keys[i]) & (size - 1);
+        while (s->index[h]) h = (h + 1) & (size - 1);
+        s->index[h] = (uint8_t)(i + 1);
+    }
+}
+
+static bool is_covered(VM *vm, Type *t, Str *key, uint32_t slot) {
+    Value v = ou_type_lookup(vm, t, key);
+    return v == V_NULL || !is_exact(v, T_MEMBER) || ((Member *)v_obj(v))->index != slot;
+}
+
+void ou_shapes_cover_slots(VM *vm, Type *t) {
+    for (uint32_t i = 0; t->root && i < t->nslots; i++) {
+        Str *key = t->root->keys[i], *none = as_str(vm->empty_str);
+        if (key == none || !is_covered(vm, t, key, i)) continue;
+        for (Shape *s = t->root; s; s = s->sibling) {
+            if (s->keys[i] != key) continue;
+            s->keys[i] = obj_retain(none);
+            obj_release(vm, key);
+            if (s->index) rebuild_index(s);
+        }
+    }
+    for (uint32_t i = 0; i < t->nsubclasses; i++) ou_shapes_cover_slots(vm, (Type *)t->subclasses[i]);
 }
 
 /* ---- renewal ----------------------------------------------------------------------------------------- */

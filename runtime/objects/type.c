@@ -241,6 +241,7 @@ void ou_type_new_version(VM *vm, Type *t) {
 
 void ou_type_modified(VM *vm, Type *t) {
     ou_type_new_version(vm, t);
+    ou_shapes_cover_slots(vm, t);
     if (!ou_shapes_renew(vm, t)) ou_exc_clear(vm);
 }
 

@@ -56,9 +56,24 @@ static Member *own_slot(const Type *t, uint32_t i) {
     return NULL;
 }
 
-bool ou_type_same_slots(const Type *a, const Type *b) {
+/* Do instances of two classes look the same in memory? */
+static bool same_memory(const Type *a, const Type *b) {
+    enum { LAYOUT = TF_DICT | TF_GC | TF_WEAKREF };
+    return a->size == b->size && a->tail == b->tail && a->nslots == b->nslots && a->struct_id == b->struct_id &&
+           (a->flags & LAYOUT) == (b->flags & LAYOUT);
+}
+
+/* The class itself, or the one above from which it has all that its instances consist of. */
+static const Type *adds_to_instances(const Type *t) {
+    while (t->base && same_memory(t, t->base)) t = t->base;
+    return t;
+}
+
+bool ou_type_exchangeable(const Type *a, const Type *b) {
+    a = adds_to_instances(a);
+    b = adds_to_instances(b);
     if (a == b) return true;
-    if (!a->base || a->base != b->base || a->size != b->size || a->nslots != b->nslots) return false;
+    if (!a->base || a->base != b->base || !same_memory(a, b)) return false;
     for (uint32_t i = a->base->nslots; i < a->nslots; i++) {
         const Member *x = own_slot(a, i), *y = own_slot(b, i);
         if (!x || !y || x->name != y->name) return false;
@@ -210,8 +225,7 @@ bool ou_type_set_bases(VM *vm, Type *t, Value bases) {
             ou_raise(vm, E_TYPE, "__bases__ assignment: '%N' deallocator differs from '%N'", best, t->base);
             return false;
         }
-        if (!ou_type_same_slots(ou_type_solid(best), ou_type_solid(t->base)) ||
-            (best->flags & TF_DICT) != (t->base->flags & TF_DICT)) {
+        if (!ou_type_exchangeable(best, t->base)) {
             ou_raise(vm, E_TYPE, "__bases__ assignment: '%N' object layout differs from '%N'", best, t->base);
             return false;
         }

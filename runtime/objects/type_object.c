@@ -191,14 +191,6 @@ static Value class_get(VM *vm, Value self) {
     return retain(v_of(ou_type_of(vm, self)));
 }
 
-/* Two classes are exchangeable if their instances look the same in memory. */
-enum { LAYOUT = TF_DICT | TF_GC | TF_WEAKREF };
-static bool same_layout(const Type *a, const Type *b) {
-    return a->size == b->size && a->tail == b->tail && a->nslots == b->nslots &&
-           a->struct_id == b->struct_id && (a->flags & LAYOUT) == (b->flags & LAYOUT) &&
-           (a->nslots == 0 || ou_type_same_slots(ou_type_solid(a), ou_type_solid(b)));
-}
-
 static bool class_set(VM *vm, Value self, Value v) {
     if (v == V_NULL) {
         ou_raise(vm, E_TYPE, "can't delete __class__ attribute");
@@ -215,7 +207,7 @@ static bool class_set(VM *vm, Value self, Value v) {
                  "__class__ assignment only supported for mutable types or ModuleType subclasses");
         return false;
     }
-    if (!same_layout(from, to)) {
+    if (!ou_type_exchangeable(from, to)) {
         ou_raise(vm, E_TYPE, "__class__ assignment: '%N' object layout differs from '%N'", to, from);
         return false;
     }

@@ -59,6 +59,49 @@ static bool slot_is_cached(VM *vm, const Str *name) {
            name != vm->names[N_DU_str];
 }
 
+/* What inline caches conclude from a class: which function a method call finds, and that no data descriptor stands in the way of an
+ * instance's attribute. */
+static bool is_concluded_from(VM *vm, Value v) {
+    return v != V_NULL && is_obj(v) && ((ou_type_of(vm, v)->flags & TF_METHOD_LIKE) || is_data_descr(vm, v));
+}
+
+/* May the class or one below it find such a thing behind t in its order? */
+static bool inherits_conclusion(VM *vm, Type *t, Str *name) {
+    if (is_concluded_from(vm, ou_type_lookup(vm, t, name))) return true;
+    for (uint32_t i = 0; i < t->nsubclasses; i++)
+        if (inherits_conclusion(vm, (Type *)t->subclasses[i], name)) return true;
+    return false;
+}
+
+/* Will caches have concluded what no longer holds once the class has v of that name, or none? Of a name that no cache has used nothing
+ * was concluded, and a counter in a class may change as often as it likes. */
+static bool change_matters(VM *vm, Type *t, Str *name, Value had, Value v) {
+    if (!(name->flags & STR_CACHED_NAME)) return false;
+    if (v == V_NULL || is_data_descr(vm, v)) return true; /* what comes to light may be anything */
+    return had != V_NULL ? is_concluded_from(vm, had) : inherits_conclusion(vm, t, name);
+}
+
+/* Sets, or with V_NULL deletes, what the class itself has of that (interned) name. */
+static bool change_own(VM *vm, Type *t, Str *name, Value v) {
+    Value had = ou_dict_get_str(vm, t->ns, name);
+    if (had == V_NULL && v == V_NULL) {
+        raise_missing(vm, v_of(t), name);
+        return false;
+    }
+    /* First of all, so that nothing is changed without memory for it. */
+    if (change_matters(vm, t, name, had, v) && !ou_shapes_renew(vm, t)) return false;
+    if (had != V_NULL) retain(had); /* its destruction may look things up: not before everything is in order again */
+    bool ok = v == V_NULL ? ou_dict_del(vm, t->ns, v_of(name)) == 1 : ou_dict_set_str(vm, t->ns, name, v);
+    ou_type_new_version(vm, t);
+    ou_shapes_cover_slots(vm, t);
+    if (ok && ou_slots_name_changed(vm, t, name) && slot_is_cached(vm, name)) ok = ou_shapes_renew(vm, t);
+    /* Objects that stand in other classes may have become data descriptors: nothing that was concluded holds. */
+    if (ok && (name == vm->names[N_DU_get] || name == vm->names[N_DU_set] || name == vm->names[N_DU_delete]))
+        ok = ou_shapes_renew(vm, vm->types[T_OBJECT]);
+    xrelease(vm, had);
+    return ok;
+}
+
 bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
     Type *t = (Type *)v_obj(self), *meta = ou_type_of(vm, self);
     if (t->flags & TF_IMMUTABLE) {
@@ -77,34 +120,7 @@ bool ou_type_setattr(VM *vm, Value self, Str *name_in, Value v) {
         obj_release(vm, name);
         return ok;
     }
-    Value old = ou_type_lookup(vm, t, name);
-    /* What inline caches conclude from a class: which function a method call finds, and that no data
-     * descriptor stands in the way of an instance's attribute. Of a name that no cache has used nothing was
-     * concluded, and a counter in a class may change as often as it likes. */
-    bool method = old != V_NULL && is_obj(old) && (ou_type_of(vm, old)->flags & TF_METHOD_LIKE);
-    bool matters = (name->flags & STR_CACHED_NAME) && (method || is_data_descr(vm, old) || is_data_descr(vm, v));
-    if (v == V_NULL) {
-        int r = ou_dict_del(vm, t->ns, v_of(name));
-        if (r == 0) raise_missing(vm, self, name);
-        ok = r == 1;
-    } else {
-        /* The old value must outlive the change of version: its destruction may look things up. */
-        Value had = ou_dict_get_str(vm, t->ns, name);
-        if (had != V_NULL) retain(had);
-        ok = ou_dict_set_str(vm, t->ns, name, v);
-        ou_type_new_version(vm, t);
-        xrelease(vm, had);
-    }
-    if (ok) {
-        ou_type_new_version(vm, t);
-        bool slot = ou_slots_name_changed(vm, t, name) && slot_is_cached(vm, name);
-        if ((matters || slot) && !ou_shapes_renew(vm, t)) ok = false;
-        /* Objects that stand in other classes may have become data descriptors: nothing that was concluded
-         * holds. */
-        if (ok &&
-            (name == vm->names[N_DU_get] || name == vm->names[N_DU_set] || name == vm->names[N_DU_delete]))
-            ok = ou_shapes_renew(vm, vm->types[T_OBJECT]);
-    }
+    ok = change_own(vm, t, name, v);
     obj_release(vm, name);
     return ok;
 }
@@ -203,9 +219,7 @@ GET(get_module) {
     return ou_type_module_name(vm, SELF);
 }
 static bool set_in_dict(VM *vm, Value self, NameId id, Value v) {
-    if (!type_dict(vm, SELF) || !ou_dict_set_str(vm, SELF->ns, vm->names[id], v)) return false;
-    ou_type_new_version(vm, SELF);
-    return true;
+    return type_dict(vm, SELF) && change_own(vm, SELF, vm->names[id], v);
 }
 SET(set_module) {
     return may_set(vm, self, v, "__module__") && set_in_dict(vm, self, N_DU_module, v);
@@ -251,10 +265,11 @@ GET(get_abstract) {
 SET(set_abstract) {
     Str *name = vm->names[N_DU_abstractmethods];
     if (v == V_NULL) {
-        int r = type_dict(vm, SELF) ? ou_dict_del(vm, SELF->ns, v_of(name)) : -1;
-        if (r == 0) ou_raise(vm, E_ATTRIBUTE, "%Q", name);
-        if (r == 1) SELF->flags &= ~(uint32_t)TF_ABSTRACT;
-        return r == 1;
+        if (!type_dict(vm, SELF)) return false;
+        if (ou_dict_get_str(vm, SELF->ns, name) == V_NULL) return ou_raise(vm, E_ATTRIBUTE, "%Q", name), false;
+        if (!change_own(vm, SELF, name, V_NULL)) return false;
+        SELF->flags &= ~(uint32_t)TF_ABSTRACT;
+        return true;
     }
     int truth = ou_truth(vm, v);
     if (truth < 0 || !set_in_dict(vm, self, N_DU_abstractmethods, v)) return false;
@@ -275,10 +290,7 @@ GET(get_annotations) {
 }
 SET(set_annotations) {
     if (SELF->flags & TF_IMMUTABLE) return may_set(vm, self, v, "__annotations__");
-    if (v != V_NULL) return set_in_dict(vm, self, N_DU_annotations, v);
-    int r = ou_dict_del(vm, SELF->ns, v_of(vm->names[N_DU_annotations]));
-    if (r == 0) raise_missing(vm, self, vm->names[N_DU_annotations]);
-    return r == 1;
+    return set_in_dict(vm, self, N_DU_annotations, v);
 }
 GET(get_type_params) {
     bool own = SELF->flags & TF_HEAP; /* `type` itself has this attribute's descriptor in its dict */

@@ -77,7 +77,9 @@ void ou_type_new_version(VM *vm, Type *t);            /* and its subclasses */
 Value ou_compute_mro(VM *vm, Type *t);                /* a list */
 int ou_type_set_mro(VM *vm, Type *t);                 /* computes it (metaclass.mro() included) and stores it; 0: meanwhile somebody
                                                        * else did; -1 raised */
-bool ou_type_same_slots(const Type *a, const Type *b); /* do two solid types give their instances the same slots? */
+/* May instances of one class become instances of the other, a class with one base get the other? compatible_for_assignment() of
+ * CPython's typeobject.c. */
+bool ou_type_exchangeable(const Type *a, const Type *b);
 bool ou_type_set_bases(VM *vm, Type *t, Value bases); /* C.__bases__ = bases */
 bool ou_type_best_base(VM *vm, Tuple *bases, Type **out);
 const Type *ou_type_solid(const Type *t);             /* the nearest type that decides the memory layout */
