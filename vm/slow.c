@@ -384,8 +384,10 @@ static int plain_slot(VM *vm, Type *t, Obj *o, Str *name, bool for_set)
     if (at < 0 || at > 255)
         return -1;
     Value d = ou_type_lookup(vm, t, name);
-    if (d != V_NULL && !is_exact(d, T_MEMBER) && is_obj(d) && (for_set || ou_type_of(vm, d)->slots.descr_set) &&
-        ou_type_of(vm, d)->slots.descr_set)
+    bool member = d != V_NULL && is_exact(d, T_MEMBER);
+    if (member != ((uint32_t)at < t->nslots)) /* the descriptor of a slot of that name came and went */
+        return -1;
+    if (d != V_NULL && !member && is_obj(d) && ou_type_of(vm, d)->slots.descr_set)
         return -1;
     return at;
 }
