@@ -546,13 +546,9 @@ static Value step(VM *vm, Value self, bool backwards)
     Deque *d = as_deque(it->deque);
     if (d->state != it->state) {
         it->left = 0;
-        set_owned(vm, &it->deque, V_NULL);
         return mutated(vm);
     }
-    if (!it->left) {
-        set_owned(vm, &it->deque, V_NULL);
-        return V_NULL;
-    }
+    if (!it->left) return V_NULL;
     it->left--;
     uint32_t i = it->at++;
     return retain(*slot(d, backwards ? d->n - 1 - i : i));

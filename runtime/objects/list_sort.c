@@ -1,5 +1,6 @@
 /* Sorting lists: a stable merge sort that uses the runs it finds (Munro and Wild's powersort merge policy, galloping merges
- * after Peters). Entry point: ou_list_sort.
+ * after Peters, as CPython's Objects/listsort.txt describes it). Entry point: ou_list_sort. Scripts see each comparison, so these are
+ * CPython's, one by one.
  * Keys that are all small ints, all floats or all str are compared without any call; one inlined copy of the algorithm exists
  * for each of these cases. While a comparison runs script code the list is empty, and a failing comparison leaves a
  * permutation of the items. */
@@ -8,7 +9,7 @@
 #include "vm/call.h"
 
 enum { KIND_INT, KIND_FLOAT, KIND_STR, KIND_ANY };
-enum { MIN_RUN = 24, GALLOP_AFTER = 7, MAX_RUNS = 72 };
+enum { MIN_GALLOP = 7, MAX_RUNS = 72 };
 
 typedef struct Run {
     size_t start, len;
@@ -23,6 +24,7 @@ typedef struct Sorter {
     bool failed;
     Run runs[MAX_RUNS];
     int nruns;
+    size_t min_gallop; /* wins in a row before it gallops: adapts to the data */
 } Sorter;
 
 #define FORCE_INLINE static inline __attribute__((always_inline))
@@ -84,21 +86,40 @@ static void reverse_range(Value *p, size_t from, size_t to)
     }
 }
 
-/* The length of the run at `from`, made ascending. */
+static void reverse_both(Sorter *s, size_t from, size_t to)
+{
+    reverse_range(s->k, from, to);
+    if (s->v) reverse_range(s->v, from, to);
+}
+
+/* The length of the run at `from`, made ascending. A descending run may hold equal items: each stretch of them is turned round by
+ * itself first, so that all keep their order in the end. */
 FORCE_INLINE size_t find_run(Sorter *s, size_t from, int kind)
 {
-    size_t i = from + 1;
-    if (i >= s->n) return 1;
-    if (less(s, s->k[i], s->k[i - 1], kind)) {
-        for (i++; i < s->n && less(s, s->k[i], s->k[i - 1], kind); i++) {
-        }
-        reverse_range(s->k, from, i);
-        if (s->v) reverse_range(s->v, from, i);
-    } else {
-        for (i++; i < s->n && !less(s, s->k[i], s->k[i - 1], kind); i++)
-            if (s->failed) break;
+#define NEXT_SMALLER less(s, s->k[i], s->k[i - 1], kind)
+    size_t i = from + 1, equal = 0;
+    while (i < s->n && !NEXT_SMALLER && !s->failed) i++;
+    if (i >= s->n || s->failed) return i - from;
+    if (i > from + 1) {
+        if (less(s, s->k[from], s->k[i - 1], kind) || s->failed) return i - from;
+        reverse_both(s, from, i); /* all equal so far */
     }
+    for (i++; i < s->n; i++) {
+        if (NEXT_SMALLER) {
+            if (equal) reverse_both(s, i - equal - 1, i);
+            equal = 0;
+        } else if (s->failed || less(s, s->k[i - 1], s->k[i], kind)) {
+            break;
+        } else {
+            equal++;
+        }
+    }
+    if (s->failed) return i - from;
+    if (equal) reverse_both(s, i - equal - 1, i);
+    reverse_both(s, from, i);
+    while (i < s->n && !s->failed && !NEXT_SMALLER) i++;
     return i - from;
+#undef NEXT_SMALLER
 }
 
 /* Sorts [from, to), whose first `sorted` items are in order already, by binary insertion. */
@@ -122,34 +143,50 @@ FORCE_INLINE void insertion(Sorter *s, size_t from, size_t to, size_t sorted, in
     }
 }
 
-/* In the ascending p[0..n): how many items are less than x (right false) or not greater than x (right true), searching
- * exponentially from the front or from the back. */
-FORCE_INLINE size_t gallop(Sorter *s, const Value *p, size_t n, Value x, bool right, bool from_back, int kind)
+/* In the ascending p[0..n): how many items are less than x (gallop_left) or not greater than x (gallop_right), searching
+ * exponentially from the item `hint` on. */
+FORCE_INLINE size_t gallop_left(Sorter *s, Value x, const Value *p, size_t n, size_t hint, int kind)
 {
-#define BEFORE(i) (right ? !less(s, x, p[i], kind) : less(s, p[i], x, kind))
-    size_t lo = 0, hi = n, step = 1;
-    if (!from_back) {
-        while (lo + step - 1 < n && BEFORE(lo + step - 1)) {
-            if (s->failed) return 0;
-            lo += step;
-            step <<= 1;
-        }
-        if (lo + step - 1 < n) hi = lo + step - 1;
+    size_t near = 0, far = 1, low, high; /* distances from the hint */
+    if (less(s, p[hint], x, kind)) {
+        size_t most = n - hint;
+        while (far < most && less(s, p[hint + far], x, kind)) near = far, far = 2 * far + 1;
+        low = hint + near + 1;
+        high = hint + (far < most ? far : most);
     } else {
-        while (hi >= step && !BEFORE(hi - step)) {
-            if (s->failed) return 0;
-            hi -= step;
-            step <<= 1;
-        }
-        if (hi >= step) lo = hi - step + 1;
+        size_t most = hint + 1;
+        while (far < most && !less(s, p[hint - far], x, kind)) near = far, far = 2 * far + 1;
+        low = hint + 1 - (far < most ? far : most);
+        high = hint - near;
     }
-    while (lo < hi && !s->failed) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (BEFORE(mid)) lo = mid + 1;
-        else hi = mid;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (less(s, p[mid], x, kind)) low = mid + 1;
+        else high = mid;
     }
-    return lo;
-#undef BEFORE
+    return high;
+}
+
+FORCE_INLINE size_t gallop_right(Sorter *s, Value x, const Value *p, size_t n, size_t hint, int kind)
+{
+    size_t near = 0, far = 1, low, high;
+    if (less(s, x, p[hint], kind)) {
+        size_t most = hint + 1;
+        while (far < most && less(s, x, p[hint - far], kind)) near = far, far = 2 * far + 1;
+        low = hint + 1 - (far < most ? far : most);
+        high = hint - near;
+    } else {
+        size_t most = n - hint;
+        while (far < most && !less(s, x, p[hint + far], kind)) near = far, far = 2 * far + 1;
+        low = hint + near + 1;
+        high = hint + (far < most ? far : most);
+    }
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (less(s, x, p[mid], kind)) high = mid;
+        else low = mid + 1;
+    }
+    return high;
 }
 
 static void copy_out(Sorter *s, size_t from, size_t n)
@@ -168,41 +205,63 @@ static void shift(Sorter *s, size_t to, size_t from, size_t n)
     if (s->v) memmove(s->v + to, s->v + from, n * sizeof(Value));
 }
 
-/* Merges [a, b) and [b, c) with the left part in the scratch, writing forwards. */
+FORCE_INLINE void put_back(Sorter *s, size_t to, size_t from)
+{
+    s->k[to] = s->tk[from];
+    if (s->v) s->v[to] = s->tv[from];
+}
+
+/* Merges [a, b) and [b, c), of which the first item comes first and the last of [a, b) last, with the left part in the scratch, writing
+ * forwards. What is written and what is still to be read leave a gap as long as what is left in the scratch, also after a failure. */
 FORCE_INLINE void merge_low(Sorter *s, size_t a, size_t b, size_t c, int kind)
 {
     size_t n = b - a, i = 0, j = b, w = a;
     copy_out(s, a, n);
-    size_t wins_left = 0, wins_right = 0;
-    while (i < n && j < c && !s->failed) {
-        if (less(s, s->k[j], s->tk[i], kind)) {
+    put(s, w++, j++);
+    if (j == c) goto done;
+    if (n == 1) goto last;
+    for (;;) {
+        size_t left = 0, right = 0; /* won in a row; found by galloping */
+        for (;;) {
+            if (less(s, s->k[j], s->tk[i], kind)) {
+                put(s, w++, j++);
+                right++, left = 0;
+                if (j == c) goto done;
+                if (right >= s->min_gallop) break;
+            } else {
+                if (s->failed) goto done;
+                put_back(s, w++, i++);
+                left++, right = 0;
+                if (n - i == 1) goto last;
+                if (left >= s->min_gallop) break;
+            }
+        }
+        s->min_gallop++;
+        do {
+            s->min_gallop -= s->min_gallop > 1;
+            left = gallop_right(s, s->k[j], s->tk + i, n - i, 0, kind);
+            if (s->failed) goto done;
+            copy_in(s, w, i, left);
+            w += left, i += left;
+            if (n - i == 1) goto last;
+            if (n == i) goto done;
             put(s, w++, j++);
-            wins_right++;
-            wins_left = 0;
-        } else {
-            s->k[w] = s->tk[i];
-            if (s->v) s->v[w] = s->tv[i];
-            w++, i++;
-            wins_left++;
-            wins_right = 0;
-        }
-        if (wins_left >= GALLOP_AFTER && i < n && j < c) {
-            size_t m = gallop(s, s->tk + i, n - i, s->k[j], true, false, kind);
-            if (!s->failed) {
-                copy_in(s, w, i, m);
-                w += m, i += m;
-            }
-            wins_left = 0;
-        } else if (wins_right >= GALLOP_AFTER && i < n && j < c) {
-            size_t m = gallop(s, s->k + j, c - j, s->tk[i], false, false, kind);
-            if (!s->failed) {
-                shift(s, w, j, m);
-                w += m, j += m;
-            }
-            wins_right = 0;
-        }
+            if (j == c) goto done;
+            right = gallop_left(s, s->tk[i], s->k + j, c - j, 0, kind);
+            if (s->failed) goto done;
+            shift(s, w, j, right);
+            w += right, j += right;
+            if (j == c) goto done;
+            put_back(s, w++, i++);
+            if (n - i == 1) goto last;
+        } while (left >= MIN_GALLOP || right >= MIN_GALLOP);
+        s->min_gallop++;
     }
-    if (i < n) copy_in(s, w, i, n - i); /* also after a failure: the gap is exactly as long */
+last: /* it belongs behind all of the right part */
+    shift(s, w, j, c - j);
+    w += c - j;
+done:
+    copy_in(s, w, i, n - i);
 }
 
 /* The mirror image: the right part in the scratch, writing backwards. */
@@ -210,49 +269,75 @@ FORCE_INLINE void merge_high(Sorter *s, size_t a, size_t b, size_t c, int kind)
 {
     size_t j = c - b, i = b, w = c; /* left items [a, i), scratch items [0, j) are still to be placed */
     copy_out(s, b, j);
-    size_t wins_left = 0, wins_right = 0;
-    while (i > a && j > 0 && !s->failed) {
-        if (less(s, s->tk[j - 1], s->k[i - 1], kind)) {
+    put(s, --w, --i);
+    if (i == a) goto done;
+    if (j == 1) goto last;
+    for (;;) {
+        size_t left = 0, right = 0;
+        for (;;) {
+            if (less(s, s->tk[j - 1], s->k[i - 1], kind)) {
+                put(s, --w, --i);
+                left++, right = 0;
+                if (i == a) goto done;
+                if (left >= s->min_gallop) break;
+            } else {
+                if (s->failed) goto done;
+                put_back(s, --w, --j);
+                right++, left = 0;
+                if (j == 1) goto last;
+                if (right >= s->min_gallop) break;
+            }
+        }
+        s->min_gallop++;
+        do {
+            s->min_gallop -= s->min_gallop > 1;
+            left = i - a - gallop_right(s, s->tk[j - 1], s->k + a, i - a, i - a - 1, kind);
+            if (s->failed) goto done;
+            w -= left, i -= left;
+            shift(s, w, i, left);
+            if (i == a) goto done;
+            put_back(s, --w, --j);
+            if (j == 1) goto last;
+            right = j - gallop_left(s, s->k[i - 1], s->tk, j, j - 1, kind);
+            if (s->failed) goto done;
+            w -= right, j -= right;
+            copy_in(s, w, j, right);
+            if (j == 1) goto last;
+            if (j == 0) goto done;
             put(s, --w, --i);
-            wins_left++;
-            wins_right = 0;
-        } else {
-            if (s->failed) break;
-            w--, j--;
-            s->k[w] = s->tk[j];
-            if (s->v) s->v[w] = s->tv[j];
-            wins_right++;
-            wins_left = 0;
-        }
-        if (wins_left >= GALLOP_AFTER && i > a && j > 0) {
-            size_t keep = gallop(s, s->k + a, i - a, s->tk[j - 1], true, true, kind), m = i - a - keep;
-            if (!s->failed) {
-                shift(s, w - m, i - m, m);
-                w -= m, i -= m;
-            }
-            wins_left = 0;
-        } else if (wins_right >= GALLOP_AFTER && i > a && j > 0) {
-            size_t keep = gallop(s, s->tk, j, s->k[i - 1], false, true, kind), m = j - keep;
-            if (!s->failed) {
-                w -= m, j -= m;
-                copy_in(s, w, j, m);
-            }
-            wins_right = 0;
-        }
+            if (i == a) goto done;
+        } while (left >= MIN_GALLOP || right >= MIN_GALLOP);
+        s->min_gallop++;
     }
-    if (j > 0) copy_in(s, w - j, 0, j);
+last: /* it belongs in front of all of the left part */
+    w -= i - a;
+    shift(s, w, a, i - a);
+done:
+    copy_in(s, w - j, 0, j);
 }
 
-FORCE_INLINE void merge(Sorter *s, Run *x, const Run *y, int kind)
+/* Run x and the one behind it become one. */
+FORCE_INLINE void merge(Sorter *s, int x, int kind)
 {
-    size_t a = x->start, b = y->start, c = y->start + y->len;
-    x->len += y->len;
-    a += gallop(s, s->k + a, b - a, s->k[b], true, false, kind);
+    Run *r = s->runs + x;
+    size_t a = r[0].start, b = r[1].start, c = b + r[1].len;
+    r[0].len += r[1].len;
+    s->nruns--;
+    if (x + 1 < s->nruns) r[1] = r[2];
+    a += gallop_right(s, s->k[b], s->k + a, b - a, 0, kind);
     if (s->failed || a == b) return;
-    c = b + gallop(s, s->k + b, c - b, s->k[b - 1], false, true, kind);
+    c = b + gallop_left(s, s->k[b - 1], s->k + b, c - b, c - b - 1, kind);
     if (s->failed || c == b) return;
     if (b - a <= c - b) merge_low(s, a, b, c, kind);
     else merge_high(s, a, b, c, kind);
+}
+
+/* Runs shorter than that are made longer; the whole is then that many runs times a power of two, or a little less. */
+static size_t least_run(size_t n)
+{
+    size_t rest = 0;
+    for (; n >= 64; n >>= 1) rest |= n & 1;
+    return n + rest;
 }
 
 /* Powersort: the depth of the boundary between two neighbouring runs in an ideal merge tree over [0, n). */
@@ -270,12 +355,12 @@ static int node_power(size_t s1, size_t n1, size_t n2, size_t n)
 
 FORCE_INLINE void sort_all(Sorter *s, int kind)
 {
-    size_t at = 0;
+    size_t at = 0, least = least_run(s->n);
     while (at < s->n && !s->failed) {
         size_t len = find_run(s, at, kind);
         if (s->failed) return;
-        if (len < MIN_RUN && at + len < s->n) {
-            size_t to = at + MIN_RUN < s->n ? at + MIN_RUN : s->n;
+        if (len < least) {
+            size_t to = s->n - at < least ? s->n : at + least;
             insertion(s, at, to, len, kind);
             len = to - at;
         }
@@ -283,18 +368,15 @@ FORCE_INLINE void sort_all(Sorter *s, int kind)
         if (s->nruns) {
             Run *top = &s->runs[s->nruns - 1];
             int power = node_power(top->start, top->len, len, s->n);
-            while (s->nruns > 1 && s->runs[s->nruns - 2].power > power && !s->failed) {
-                merge(s, &s->runs[s->nruns - 2], &s->runs[s->nruns - 1], kind);
-                s->nruns--;
-            }
+            while (s->nruns > 1 && s->runs[s->nruns - 2].power > power && !s->failed) merge(s, s->nruns - 2, kind);
             s->runs[s->nruns - 1].power = power;
         }
         s->runs[s->nruns++] = r;
         at += len;
     }
     while (s->nruns > 1 && !s->failed) {
-        merge(s, &s->runs[s->nruns - 2], &s->runs[s->nruns - 1], kind);
-        s->nruns--;
+        int x = s->nruns - 2;
+        merge(s, x > 0 && s->runs[x - 1].len < s->runs[x + 1].len ? x - 1 : x, kind);
     }
 }
 
@@ -325,6 +407,7 @@ static bool sort_arrays(VM *vm, Value *keys, Value *vals, size_t n)
     s.v = vals;
     s.n = n;
     s.nruns = 0;
+    s.min_gallop = MIN_GALLOP;
     s.failed = false;
     s.tk = ou_alloc(&vm->heap, bytes);
     if (!s.tk) return ou_raise_memory(vm), false;
