@@ -544,6 +544,7 @@ static Value step(VM *vm, Value self, bool backwards)
     DequeIter *it = (DequeIter *)v_obj(self);
     if (it->deque == V_NULL) return V_NULL;
     Deque *d = as_deque(it->deque);
+    if (backwards && !it->left) return V_NULL; /* forwards, changes are noticed even at the end */
     if (d->state != it->state) {
         it->left = 0;
         return mutated(vm);
