@@ -3,8 +3,6 @@
 #include "runtime/loop/loop.h"
 #include "runtime/loop/io.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "runtime/objects/import.h"

@@ -93,7 +93,8 @@ static bool change_own(VM *vm, Type *t, Str *name, Value v) {
     if (had != V_NULL) retain(had); /* its destruction may look things up: not before everything is in order again */
     bool ok = v == V_NULL ? ou_dict_del(vm, t->ns, v_of(name)) == 1 : ou_dict_set_str(vm, t->ns, name, v);
     ou_type_new_version(vm, t);
-    ou_shapes_cover_slots(vm, t);
+    /* What was no slot's descriptor before covers no more of them now than it did. */
+    if (had == V_NULL || is_exact(had, T_MEMBER)) ou_shapes_cover_slots(vm, t);
     if (ok && ou_slots_name_changed(vm, t, name) && slot_is_cached(vm, name)) ok = ou_shapes_renew(vm, t);
     /* Objects that stand in other classes may have become data descriptors: nothing that was concluded holds. */
     if (ok && (name == vm->names[N_DU_get] || name == vm->names[N_DU_set] || name == vm->names[N_DU_delete]))
